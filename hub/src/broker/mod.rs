@@ -1,0 +1,73 @@
+//! Cross-node pub/sub: a doorbell that may lose, repeat and reorder. The store is the truth.
+
+pub mod local;
+
+use async_trait::async_trait;
+use protocol::{RoomId, UserId};
+use std::fmt;
+use std::sync::Arc;
+
+/// What one subscribes to and publishes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// A room's durable events and its ephemeral ones: `room:{id}`.
+    Room(RoomId),
+    /// What concerns one user: `user:{id}`.
+    User(UserId),
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Room(id) => write!(f, "room:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+        }
+    }
+}
+
+/// What a broker hands to the node.
+#[derive(Clone, Debug)]
+pub enum BrokerEvent {
+    /// Something was published on a topic that the node subscribes to.
+    Publication {
+        /// The topic.
+        topic: Topic,
+        /// The JSON text, as it was published.
+        payload: Arc<str>,
+    },
+    /// Publications may have been lost (connection lost, failover, hand-over full): compare every
+    /// active room's head and every connected user's version with the store.
+    Resync,
+}
+
+/// Takes what a broker hands over. Must not block: a full hand-over drops and asks for `Resync`.
+pub trait BrokerSink: Send + Sync + 'static {
+    /// Takes one event, on the broker's own task.
+    fn handle_broker_event(&self, event: BrokerEvent);
+}
+
+/// The broker did not take a request; what was published may or may not have gone out.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("broker is unavailable: {0}")]
+pub struct BrokerError(pub String);
+
+/// Cross-node pub/sub.
+#[async_trait]
+pub trait Broker: Send + Sync + fmt::Debug + 'static {
+    /// Names where events go. Called once, before anything else.
+    fn start(&self, sink: Arc<dyn BrokerSink>);
+
+    /// Publishes on a topic to every subscribed node, this one included. Does not wait for
+    /// delivery, and losing it costs latency only.
+    fn publish(&self, topic: Topic, payload: Arc<str>);
+
+    /// Subscribes; returns once the subscription is confirmed, so that nothing published after
+    /// that is missed but by a loss that `Resync` reports.
+    async fn subscribe(&self, topic: Topic) -> Result<(), BrokerError>;
+
+    /// Unsubscribes. Publications may still arrive for a moment.
+    async fn unsubscribe(&self, topic: Topic);
+
+    /// Round trip to the broker, for `/ready`.
+    async fn check(&self) -> Result<(), BrokerError>;
+}

@@ -1,0 +1,6 @@
+//! The Hubbub node as a library: everything that serves, with its store, broker, clock and
+//! randomness handed in from outside.
+
+pub mod broker;
+pub mod clock;
+pub mod store;

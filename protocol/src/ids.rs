@@ -1,0 +1,137 @@
+//! Typed identifiers and counters. Parsed at the edge and trusted from there on.
+//!
+//! Every number stays below 2^53, so that JavaScript reads it exactly.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The largest integer that JavaScript represents exactly together with all smaller ones.
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+        #[cfg_attr(feature = "ts", ts(as = "f64"))]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// The value as the signed integer that SQL stores.
+            #[must_use]
+            pub const fn as_i64(self) -> i64 {
+                self.0.cast_signed()
+            }
+
+            /// The value that SQL stored; a negative one, which no table holds, becomes zero.
+            #[must_use]
+            pub const fn from_i64(value: i64) -> Self {
+                Self(if value < 0 { 0 } else { value.cast_unsigned() })
+            }
+
+            /// The next value.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let value: u64 = text.parse().map_err(|_| IdError)?;
+                if value > MAX_SAFE_INTEGER { Err(IdError) } else { Ok(Self(value)) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = u64::deserialize(deserializer)?;
+                if value > MAX_SAFE_INTEGER {
+                    return Err(serde::de::Error::custom(IdError));
+                }
+                Ok(Self(value))
+            }
+        }
+    };
+}
+
+/// A number that is not an identifier: negative, not an integer, or 2^53 and above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an integer from 0 to 9007199254740991")]
+pub struct IdError;
+
+number! {
+    /// Names a room.
+    RoomId
+}
+number! {
+    /// Names a user.
+    UserId
+}
+number! {
+    /// Names a message in APIs. Never a cursor: ids are not handed out in commit order.
+    MessageId
+}
+number! {
+    /// Position in a room's event log: dense, from 1. Zero means "before the first event".
+    Seq
+}
+number! {
+    /// Counts a room's messages only: dense, from 1. Zero means "before the first message".
+    MessageNo
+}
+number! {
+    /// The client's name for a request whose answer is a page or a small fact, unique per connection.
+    RequestId
+}
+number! {
+    /// Incarnation of the store. A client whose epoch differs drops its cursors.
+    Epoch
+}
+number! {
+    /// Unix time in milliseconds, by the clock of the node that wrote it.
+    Timestamp
+}
+
+/// The client's name for a durable operation. A retry under the same name, to any node, returns
+/// the first result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "ts", ts(as = "String"))]
+#[serde(transparent)]
+pub struct ClientId(pub uuid::Uuid);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for ClientId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        uuid::Uuid::try_parse(text).map(Self)
+    }
+}
+
+/// Names a node of the cluster, for people and logs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(transparent)]
+pub struct NodeId(pub String);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
