@@ -3,4 +3,5 @@
 
 pub mod broker;
 pub mod clock;
+pub mod rules;
 pub mod store;
