@@ -1,7 +1,10 @@
 //! The Hubbub node as a library: everything that serves, with its store, broker, clock and
 //! randomness handed in from outside.
 
+pub mod auth;
 pub mod broker;
 pub mod clock;
+pub mod limits;
+pub mod random;
 pub mod rules;
 pub mod store;
