@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod broker;
 pub mod clock;
+pub mod config;
 pub mod limits;
 pub mod random;
 pub mod rules;
