@@ -7,5 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod limits;
 pub mod random;
+pub mod room;
 pub mod rules;
+pub mod session;
 pub mod store;

@@ -51,6 +51,17 @@ pub struct RoomPage {
     pub more: bool,
 }
 
+/// A read marker after it was asked to move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedRead {
+    /// Where it is.
+    pub marker: ReadMarker,
+    /// The user's version, see [`Account::version`]; one more than before if the marker moved.
+    pub version: u64,
+    /// Whether it moved.
+    pub moved: bool,
+}
+
 /// The durable log, users, rooms and read markers.
 ///
 /// Reads that name a `reader` answer `None` where the reader is not a member, so that no caller
@@ -115,7 +126,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         user_id: UserId,
         room_id: RoomId,
         message_no: MessageNo,
-    ) -> Result<Option<ReadMarker>, StoreError>;
+    ) -> Result<Option<MarkedRead>, StoreError>;
 
     /// Makes a user.
     async fn create_user(&self, user: NewUser) -> Result<User, CreateUserError>;

@@ -1,0 +1,281 @@
+//! Rooms on this node: the writer, each active room's feed and ring, and the doorbells that wake
+//! connections. It knows nothing of WebSockets and HTTP.
+
+pub mod active;
+pub mod bell;
+pub mod feed;
+mod publication;
+pub mod ring;
+mod sweep;
+pub mod topics;
+mod users;
+pub mod writer;
+
+pub use active::{AttachError, RingLimits, Room};
+pub use bell::{Bell, Rung, Subscription};
+pub use users::UserStream;
+pub use writer::{Permit, SubmitError, Writer};
+
+use crate::broker::{Broker, BrokerEvent, BrokerSink, Topic};
+use crate::store::{Event, Membership, Store, StoreError};
+use bell::Subscriber;
+use bytes::Bytes;
+use parking_lot::RwLock;
+use protocol::frame::server::{ReadMarker, ServerMessage, UserTyping};
+use protocol::{MessageNo, NodeId, RoomId, UserId};
+use publication::{Ephemeral, RoomPublication, UserPublication};
+use ring::RingBudget;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use topics::Topics;
+use users::Users;
+
+/// How much of rooms a node keeps in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomLimits {
+    /// Each ring.
+    pub ring: RingLimits,
+    /// All rings together, in bytes.
+    pub rings_bytes_max: usize,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        let ring = RingLimits { events_max: 1_024, bytes_max: 1 << 20 };
+        Self { ring, rings_bytes_max: 256 << 20 }
+    }
+}
+
+/// The rooms and users of this node that have connections here.
+#[derive(Debug)]
+pub struct Rooms {
+    node: NodeId,
+    store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    topics: Topics,
+    active: RwLock<BTreeMap<RoomId, Arc<Room>>>,
+    users: Arc<Users>,
+    limits: RoomLimits,
+    budget: Arc<RingBudget>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    resync: tokio::sync::Notify,
+}
+
+impl Rooms {
+    /// A node's rooms. Its own tasks run on `tasks` until `stop`.
+    #[must_use]
+    pub fn new(
+        node: NodeId,
+        store: Arc<dyn Store>,
+        broker: Arc<dyn Broker>,
+        limits: RoomLimits,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            node,
+            store,
+            topics: Topics::new(Arc::clone(&broker)),
+            broker,
+            active: RwLock::default(),
+            users: Arc::default(),
+            limits,
+            budget: Arc::new(RingBudget::new(limits.rings_bytes_max)),
+            tasks,
+            stop,
+            resync: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Attaches a connection to a room: from here on its bell rings for every event that comes
+    /// after the room's head.
+    ///
+    /// # Errors
+    /// When the broker or the store does not answer; the connection is not attached then.
+    pub async fn attach(
+        &self,
+        room_id: RoomId,
+        user_id: UserId,
+        bell: Arc<Bell>,
+    ) -> Result<Subscription, AttachError> {
+        let subscriber = Arc::new(Subscriber::new(room_id, user_id, bell));
+        let room = {
+            let mut active = self.active.write();
+            let new = || Arc::new(Room::new(room_id, self.limits.ring, Arc::clone(&self.budget)));
+            let room = Arc::clone(active.entry(room_id).or_insert_with(new));
+            // Under the map's lock: the sweep cannot take an empty room away between.
+            room.add(Arc::clone(&subscriber));
+            room
+        };
+        let subscription = Subscription::new(subscriber, room);
+        subscription.room().start(&self.topics, self.store.as_ref()).await?;
+        Ok(subscription)
+    }
+
+    /// Enters a user's own stream; what is read of the user after that misses nothing.
+    ///
+    /// # Errors
+    /// When the broker or the store does not answer.
+    pub async fn enter_user(&self, user_id: UserId, bell: Arc<Bell>) -> Result<UserStream, AttachError> {
+        let lease = self.topics.lease(Topic::User(user_id)).await?;
+        let versions = self.store.user_versions(&[user_id]).await?;
+        let version = versions.first().map_or(0, |(_, version)| *version);
+        Ok(self.users.enter(user_id, version, bell, lease))
+    }
+
+    /// Takes new events of this node's writer: delivers them here at once, then tells the others.
+    pub fn handle_committed(self: &Arc<Self>, events: Vec<Event>) {
+        for event in &events {
+            self.broker.publish(Topic::Room(event.room_id), Arc::clone(&event.json));
+        }
+        let changed: Vec<UserId> = events.iter().filter_map(|event| event.membership.map(member)).collect();
+        let mut by_room = BTreeMap::<RoomId, Vec<Event>>::new();
+        for event in events {
+            by_room.entry(event.room_id).or_default().push(event);
+        }
+        for (room_id, events) in by_room {
+            self.deliver(room_id, events);
+        }
+        for user_id in changed {
+            self.handle_user_changed(user_id);
+        }
+    }
+
+    fn deliver(self: &Arc<Self>, room_id: RoomId, events: Vec<Event>) {
+        let Some(room) = self.active.read().get(&room_id).cloned() else { return };
+        if room.handle_events(events, now()) {
+            self.repair(room);
+        }
+    }
+
+    fn repair(self: &Arc<Self>, room: Arc<Room>) {
+        let (store, stop) = (Arc::clone(&self.store), self.stop.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(room.repair(store.as_ref())).await;
+        });
+    }
+
+    /// The user's rooms or logins changed on this node: every connection of the user, on any
+    /// node, reads them again.
+    pub fn handle_user_changed(&self, user_id: UserId) {
+        self.users.ring_reload(user_id);
+        self.publish_to_user(user_id, &UserPublication::UserChanged { node: self.node.clone() });
+    }
+
+    /// Moves a user's read marker and tells the user's connections; `None` for no member.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn mark_read(
+        &self,
+        user_id: UserId,
+        room_id: RoomId,
+        message_no: MessageNo,
+    ) -> Result<Option<ReadMarker>, StoreError> {
+        let Some(marked) = self.store.mark_read(user_id, room_id, message_no).await? else { return Ok(None) };
+        let marker = marked.marker;
+        if !marked.moved {
+            return Ok(Some(marker));
+        }
+        self.users.handle_own_change(user_id, marked.version);
+        self.users.ring_frame(user_id, &marker_frame(&marker));
+        let publication = UserPublication::ReadMarker { node: self.node.clone(), marker: marker.clone() };
+        self.publish_to_user(user_id, &publication);
+        Ok(Some(marker))
+    }
+
+    /// Tells a room that a user is writing.
+    pub fn typing(&self, typing: UserTyping) {
+        let topic = Topic::Room(typing.room_id);
+        self.show_typing(&typing);
+        let publication = Ephemeral::Typing { node: self.node.clone(), typing };
+        self.broker.publish(topic, protocol::encode(&publication).into());
+    }
+
+    /// How many bytes the rings hold.
+    #[must_use]
+    pub fn ring_bytes(&self) -> usize {
+        self.budget.bytes()
+    }
+
+    /// How many rooms have connections here, or had until a moment ago.
+    #[must_use]
+    pub fn active_rooms(&self) -> usize {
+        self.active.read().len()
+    }
+
+    fn show_typing(&self, typing: &UserTyping) {
+        let Some(room) = self.active.read().get(&typing.room_id).cloned() else { return };
+        let frame = Bytes::from(protocol::encode(&ServerMessage::Typing(typing.clone())));
+        room.ring_ephemeral(&frame, typing.user_id);
+    }
+
+    fn publish_to_user(&self, user_id: UserId, publication: &UserPublication) {
+        self.broker.publish(Topic::User(user_id), protocol::encode(publication).into());
+    }
+
+    fn handle_room_publication(self: &Arc<Self>, room_id: RoomId, payload: Arc<str>) {
+        match RoomPublication::parse(payload) {
+            RoomPublication::Event(event) if event.room_id == room_id => self.deliver(room_id, vec![event]),
+            RoomPublication::Ephemeral(Ephemeral::Typing { node, typing }) => {
+                if node != self.node && typing.room_id == room_id {
+                    self.show_typing(&typing);
+                }
+            }
+            RoomPublication::Event(_) | RoomPublication::Unknown => {
+                tracing::debug!(room = %room_id, "publication is not understood");
+                self.resync.notify_one();
+            }
+        }
+    }
+
+    fn handle_user_publication(&self, user_id: UserId, payload: &str) {
+        match serde_json::from_str(payload) {
+            Ok(UserPublication::UserChanged { node }) if node != self.node => self.users.ring_reload(user_id),
+            Ok(UserPublication::ReadMarker { node, marker }) if node != self.node => {
+                self.users.ring_frame(user_id, &marker_frame(&marker));
+            }
+            Ok(UserPublication::UserChanged { .. } | UserPublication::ReadMarker { .. }) => {}
+            Err(error) => {
+                tracing::debug!(user = %user_id, %error, "publication is not understood");
+                self.users.ring_reload(user_id);
+            }
+        }
+    }
+}
+
+/// Where a broker hands its events over.
+#[derive(Debug)]
+pub struct Sink(pub Arc<Rooms>);
+
+impl BrokerSink for Sink {
+    fn handle_broker_event(&self, event: BrokerEvent) {
+        match event {
+            BrokerEvent::Publication { topic: Topic::Room(room_id), payload } => {
+                self.0.handle_room_publication(room_id, payload);
+            }
+            BrokerEvent::Publication { topic: Topic::User(user_id), payload } => {
+                self.0.handle_user_publication(user_id, &payload);
+            }
+            BrokerEvent::Resync => self.0.resync.notify_one(),
+        }
+    }
+}
+
+const fn member(membership: Membership) -> UserId {
+    match membership {
+        Membership::Joined(user_id) | Membership::Left(user_id) | Membership::Changed(user_id) => user_id,
+    }
+}
+
+fn marker_frame(marker: &ReadMarker) -> Bytes {
+    Bytes::from(protocol::encode(&ServerMessage::ReadMarker(marker.clone())))
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

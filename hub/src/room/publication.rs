@@ -1,0 +1,58 @@
+//! What travels over the broker beside durable events, which travel as they are stored.
+
+use crate::store::Event;
+use protocol::NodeId;
+use protocol::frame::server::{ReadMarker, UserTyping};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A publication on a room's topic.
+#[derive(Debug)]
+pub(super) enum RoomPublication {
+    /// A durable event.
+    Event(Event),
+    /// Something that may be lost.
+    Ephemeral(Ephemeral),
+    /// Of a later version of the hub: the event it may be comes by the sweep.
+    Unknown,
+}
+
+/// Something in a room that may be lost.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Ephemeral {
+    /// Someone is writing.
+    Typing {
+        /// The node where they are connected.
+        node: NodeId,
+        /// Who and where.
+        typing: UserTyping,
+    },
+}
+
+/// A publication on a user's topic.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum UserPublication {
+    /// The user's rooms or logins may have changed: read them again.
+    UserChanged {
+        /// The node that changed them.
+        node: NodeId,
+    },
+    /// The user read something.
+    ReadMarker {
+        /// The node on which they did.
+        node: NodeId,
+        /// How far.
+        marker: ReadMarker,
+    },
+}
+
+impl RoomPublication {
+    pub(super) fn parse(payload: Arc<str>) -> Self {
+        if let Ok(ephemeral) = serde_json::from_str(&payload) {
+            return Self::Ephemeral(ephemeral);
+        }
+        Event::from_json(payload).map_or(Self::Unknown, Self::Event)
+    }
+}

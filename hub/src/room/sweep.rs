@@ -1,0 +1,87 @@
+//! Anti-entropy: compares heads and versions with the store, at once on `Resync` and now and then
+//! without a reason, for a node may die between its commit and its publication. Also gives back
+//! what nobody uses any more.
+
+use super::topics::LINGER;
+use super::{Rooms, now};
+use crate::store::StoreError;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often unused rooms and topics are given back.
+const TIDY_INTERVAL: Duration = Duration::from_millis(500);
+/// How often heads and versions are compared without a reason. Each pause is drawn between the
+/// two, so that nodes do not ask together.
+const SWEEP_PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(6));
+/// Most rooms or users of one query.
+const QUERY_MAX: usize = 500;
+/// How long one query may take.
+const QUERY_DEADLINE: Duration = Duration::from_secs(10);
+
+const _: () = assert!(SWEEP_PAUSE.0.as_millis() < SWEEP_PAUSE.1.as_millis());
+
+impl Rooms {
+    /// Runs the sweep and the tidying until the node stops. `random` draws from `0.0..1.0`.
+    pub async fn run(self: Arc<Self>, mut random: impl FnMut() -> f64 + Send) {
+        let mut tidy = tokio::time::interval(TIDY_INTERVAL);
+        let mut pause =
+            move || SWEEP_PAUSE.0 + (SWEEP_PAUSE.1 - SWEEP_PAUSE.0).mul_f64(random().clamp(0.0, 1.0));
+        let mut sweep_at = tokio::time::Instant::now() + pause();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.resync.notified() => {}
+                () = tokio::time::sleep_until(sweep_at) => {}
+                _ = tidy.tick() => {
+                    self.tidy().await;
+                    continue;
+                }
+            }
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(%error, "failed to compare heads with the store");
+            }
+            sweep_at = tokio::time::Instant::now() + pause();
+        }
+    }
+
+    /// Compares the heads of all active rooms and the versions of all connected users.
+    async fn sweep(self: &Arc<Self>) -> Result<(), StoreError> {
+        let rooms: Vec<_> = self.active.read().keys().copied().collect();
+        for rooms in rooms.chunks(QUERY_MAX) {
+            let heads = within_deadline(self.store.heads(rooms)).await?;
+            for (room_id, head) in heads {
+                let room = self.active.read().get(&room_id).cloned();
+                if let Some(room) = room
+                    && room.handle_head(head, now())
+                {
+                    self.repair(room);
+                }
+            }
+        }
+        for users in self.users.ids().chunks(QUERY_MAX) {
+            let versions = within_deadline(self.store.user_versions(users)).await?;
+            self.users.handle_versions(&versions);
+        }
+        Ok(())
+    }
+
+    /// Lets go of rooms and topics that nobody has used for a moment.
+    async fn tidy(&self) {
+        let then = now().checked_sub(LINGER);
+        {
+            let mut active = self.active.write();
+            active.retain(|_, room| !then.is_some_and(|then| room.is_idle_since(then)));
+            for room in active.values() {
+                room.trim_if_over_budget();
+            }
+        }
+        self.topics.sweep(now()).await;
+    }
+}
+
+async fn within_deadline<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(QUERY_DEADLINE, answer)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("query took too long".into())))
+}
