@@ -2,9 +2,14 @@
 //! and driver errors stay below it.
 
 mod checked;
+mod login;
+pub mod memory;
 pub mod op;
+mod page;
+mod state;
 pub mod user;
 
+pub use memory::MemoryStore;
 pub use op::{Append, Committed, CommittedMessage, Event, Membership, Op, Outcome, RoomOp};
 pub use user::{
     Account, AccountKey, CreateUserError, LoginId, NewLogin, NewUser, RefreshHash, Rotated, Rotation,
@@ -31,6 +36,12 @@ pub enum StoreError {
     /// A defect of the hub or of the data.
     #[error("store failed: {0}")]
     Internal(String),
+}
+
+impl StoreError {
+    fn batch_too_large(len: usize) -> Self {
+        Self::Internal(format!("a batch of {len} operations, at most {BATCH_MAX} are allowed"))
+    }
 }
 
 /// A page of members.

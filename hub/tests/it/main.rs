@@ -1,0 +1,4 @@
+//! The hub from outside: one binary for all integration tests.
+#![expect(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod store;

@@ -1,0 +1,4 @@
+//! Every store, held to one contract.
+
+mod contract;
+mod world;
