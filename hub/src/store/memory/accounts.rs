@@ -62,11 +62,15 @@ impl Accounts {
         }
     }
 
+    pub(super) fn version(&self, user_id: UserId) -> Option<u64> {
+        self.accounts.get(&user_id).map(|account| account.version)
+    }
+
     pub(super) fn versions(&self, users: &[UserId]) -> Vec<(UserId, u64)> {
         let mut users = users.to_vec();
         users.sort_unstable();
         users.dedup();
-        users.iter().filter_map(|id| Some((*id, self.accounts.get(id)?.version))).collect()
+        users.iter().filter_map(|id| Some((*id, self.version(*id)?))).collect()
     }
 
     pub(super) fn create_login(&mut self, new: NewLogin) -> Result<(), StoreError> {

@@ -6,13 +6,12 @@ mod read;
 
 use super::state::{Changes, State};
 use super::{
-    Account, AccountKey, Append, BATCH_MAX, CreateUserError, Event, LoginId, MemberPage, NewLogin, NewUser,
-    Outcome, RoomPage, Rotated, Rotation, Store, StoreError,
+    Account, AccountKey, Append, BATCH_MAX, CreateUserError, Event, LoginId, MarkedRead, MemberPage,
+    NewLogin, NewUser, Outcome, RoomPage, Rotated, Rotation, Store, StoreError,
 };
 use accounts::Accounts;
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use protocol::frame::server::ReadMarker;
 use protocol::model::{Anchor, Message, MessagePage, Room, User};
 use protocol::{Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::collections::BTreeMap;
@@ -58,15 +57,17 @@ impl Inner {
         outcomes
     }
 
-    fn mark_read(&mut self, user_id: UserId, room_id: RoomId, message_no: MessageNo) -> Option<ReadMarker> {
+    fn mark_read(&mut self, user_id: UserId, room_id: RoomId, message_no: MessageNo) -> Option<MarkedRead> {
         let head = self.state.rooms.get(&room_id)?.last_message_no;
         let member = self.state.members.get_mut(&(room_id, user_id))?;
         let wanted = message_no.min(head);
-        if wanted > member.last_read_no {
+        let moved = wanted > member.last_read_no;
+        if moved {
             member.last_read_no = wanted;
             self.accounts.bump([user_id]);
         }
-        self.read_marker(user_id, room_id)
+        let version = self.accounts.version(user_id)?;
+        Some(MarkedRead { marker: self.read_marker(user_id, room_id)?, version, moved })
     }
 }
 
@@ -139,7 +140,7 @@ impl Store for MemoryStore {
         user_id: UserId,
         room_id: RoomId,
         message_no: MessageNo,
-    ) -> Result<Option<ReadMarker>, StoreError> {
+    ) -> Result<Option<MarkedRead>, StoreError> {
         Ok(self.inner.lock().mark_read(user_id, room_id, message_no))
     }
 
