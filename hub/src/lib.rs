@@ -11,3 +11,4 @@ pub mod room;
 pub mod rules;
 pub mod session;
 pub mod store;
+pub mod telemetry;

@@ -1,3 +1,0 @@
-//! Settings.
-
-pub mod duration;
