@@ -9,7 +9,6 @@ mod page;
 mod state;
 pub mod user;
 
-pub use memory::MemoryStore;
 pub use op::{Append, Committed, CommittedMessage, Event, Membership, Op, Outcome, RoomOp};
 pub use user::{
     Account, AccountKey, CreateUserError, LoginId, NewLogin, NewUser, RefreshHash, Rotated, Rotation,

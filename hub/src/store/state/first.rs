@@ -1,12 +1,9 @@
 //! Retries: whether an operation asks for the same as an earlier one under the same name.
 //!
-//! What was asked for is read off the event that it became. It differs when that event would have
-//! said something else: another kind of operation, message, text, answered message, emoji, user,
-//! role, name, topic or kind of room; a field of an update that was left out never differs. The
-//! text of a message that was deleted since is gone and never differs either. An operation that
-//! changed nothing left nothing behind: its retry is judged afresh. So is lifting a ban, and
-//! banning one who is no member, of which the room sees no event; both ask for a state, so that
-//! asking again is harmless.
+//! What was asked for is read off the event that it became: it differs when that event would have
+//! said something else. A field of an update that was left out never differs, nor does a text that
+//! was deleted since. An operation that left no event behind (it changed nothing, it lifted a ban,
+//! it banned one who is no member) is judged afresh: it asks for a state, so asking again is harmless.
 
 use crate::rules::Rejection;
 use crate::store::op::{Committed, CommittedMessage, Event, Op, Outcome, RoomOp};

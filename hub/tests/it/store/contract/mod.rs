@@ -3,7 +3,8 @@
 mod messages;
 
 use super::world::World;
-use hub::store::{MemoryStore, Store};
+use hub::store::Store;
+use hub::store::memory::MemoryStore;
 use protocol::Epoch;
 use std::future::Future;
 use std::sync::Arc;
