@@ -1,2 +1,25 @@
-//! Placeholder while the workspace is laid out.
-fn main() {}
+//! All of Hubbub's automation: set-up, builds, checks and tests. `cargo xtask help` lists it.
+//! Whatever a fresh machine lacks is installed here or named in one line with its command.
+
+mod budget;
+mod cli;
+mod cmd;
+mod codegen;
+mod e2e;
+mod host;
+mod lint;
+mod report;
+mod run;
+mod setup;
+mod stamp;
+mod test;
+mod tidy;
+mod unit;
+mod wasm;
+mod web;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,113 @@
+//! The command line: what there is to run. The work is done elsewhere.
+
+use crate::report::Report;
+use crate::{budget, e2e, lint, run, test, tidy, unit, wasm, web};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// All of Hubbub's automation. Whatever is missing on this machine is installed on the way.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything and start one hub, with its page, on SQLite
+    Run(RunArgs),
+    /// Run every check and test, as CI does
+    Test,
+    /// Judge the code without running it: format, tidy, clippy, licences, page style and types
+    Lint,
+    /// Check the project's own rules: layers, file heads, documented wire types, …
+    Tidy,
+    /// Write the page's TypeScript types from protocol
+    Codegen {
+        /// Change nothing; fail if the committed types differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the browser's client into web/src/wasm
+    Wasm,
+    /// Build the page into web/dist, with the browser's client
+    Web,
+    /// Run the Rust tests, the doc tests and the page's unit tests
+    Unit,
+    /// Run the browser tests
+    E2e {
+        /// Only these: page (no hub needed) or live (page and hub)
+        #[arg(long, value_parser = ["page", "live"])]
+        project: Option<String>,
+        /// Further arguments for Playwright, after --
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Measure the built page against its size budgets
+    Budget,
+}
+
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// Where the hub listens, as its own LISTEN says [default: the hub's]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// The folder of the hub's data [default: ./hubbub-data]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Build the hub unoptimised: quicker to build, slower to run
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// Build everything, but do not start the hub
+    #[arg(long)]
+    pub(crate) build_only: bool,
+    /// Further arguments for the hub, after --
+    #[arg(last = true)]
+    pub(crate) hub_args: Vec<String>,
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let report = Report::new();
+    if let Command::Run(args) = &command {
+        return match run::run(&report, args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    work(&command, &report);
+    if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn work(command: &Command, report: &Report) {
+    match command {
+        Command::Run(_) => {}
+        Command::Test => test::run(report),
+        Command::Lint => lint::run(report),
+        Command::Tidy => tidy::step(report),
+        Command::Codegen { check: true } => test::codegen_check(report),
+        Command::Codegen { check: false } => test::codegen_write(report),
+        Command::Wasm => wasm::build(report),
+        Command::Web => web::build(report),
+        Command::Unit => {
+            unit::run(report);
+            wasm::build(report);
+            web::packages(report);
+            web::unit(report);
+        }
+        Command::E2e { project, args } => {
+            web::build(report);
+            e2e::run(report, project.as_deref(), args);
+        }
+        Command::Budget => {
+            web::build(report);
+            budget::check(report);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Everything that judges the code without running it.
+
+use crate::cmd::Cmd;
+use crate::report::{Outcome, Report};
+use crate::{tidy, web};
+
+/// Format, tidy, clippy, licences, and the page's style and types.
+pub(crate) fn run(report: &Report) {
+    rust(report);
+    crate::wasm::build(report);
+    web::packages(report);
+    web::lint(report);
+}
+
+/// The part that needs no page.
+pub(crate) fn rust(report: &Report) {
+    report.step("format", "rustfmt", || {
+        Cmd::cargo(&["fmt", "--all", "--check"]).show()?;
+        Ok(Outcome::Done)
+    });
+    tidy::step(report);
+    report.step("clippy", "warnings are errors", || {
+        let strict = ["--", "-D", "warnings"];
+        Cmd::cargo(&["clippy", "--locked", "--workspace", "--all-targets"]).args(strict).show()?;
+        // These stand behind features, so that the workspace builds without what they depend on.
+        let tools = ["-p", "xtask-codegen", "-p", "xtask-wasm-bind"];
+        let features = ["--features", "xtask-codegen/run,xtask-wasm-bind/run"];
+        Cmd::cargo(&["clippy", "--locked"]).args(tools).args(features).args(strict).show()?;
+        Ok(Outcome::Done)
+    });
+    report.step("deny", "licences, bans and sources of dependencies", || {
+        if !Cmd::cargo(&["deny", "--version"]).succeeds() {
+            let reason = "cargo-deny is not installed: `cargo install --locked cargo-deny`";
+            return Ok(Outcome::Skipped(reason.to_owned()));
+        }
+        // Advisories come from the network and change by themselves.
+        Cmd::cargo(&["deny", "--locked", "check", "licenses", "bans", "sources"]).show()?;
+        Ok(Outcome::Done)
+    });
+}

@@ -1,0 +1,49 @@
+//! From a clone to a running page: builds the client, the page and the hub, and starts the hub.
+
+use crate::cli::RunArgs;
+use crate::cmd::Cmd;
+use crate::report::{self, Outcome, Report};
+use crate::{host, web};
+use anyhow::Result;
+use std::thread;
+
+/// Builds everything and becomes the hub. Returns only if that failed.
+pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
+    let profile: &[&str] = if args.debug { &[] } else { &["--release"] };
+    thread::scope(|scope| {
+        // The library does not depend on the page, so it compiles beside it.
+        scope.spawn(|| {
+            report.step("hub library", "compiling the hub (the first time takes minutes)", || {
+                Cmd::cargo(&["build", "--locked", "-p", "hub", "--lib"])
+                    .args(profile)
+                    .quiet("hub-library")?;
+                Ok(Outcome::Done)
+            });
+        });
+        web::build(report);
+    });
+    report.step_after(&["hub library", "page"], "hub", "linking the hub with the page", || {
+        Cmd::cargo(&["build", "--locked", "-p", "hub", "--bin", "hub"]).args(profile).quiet("hub")?;
+        Ok(Outcome::Done)
+    });
+    if !report.close() {
+        anyhow::bail!("the hub was not started");
+    }
+    if args.build_only {
+        return Ok(());
+    }
+    start(args)
+}
+
+fn start(args: &RunArgs) -> Result<()> {
+    let binary = host::target_dir().join(if args.debug { "debug/hub" } else { "release/hub" });
+    let mut hub = Cmd::new(binary);
+    if let Some(listen) = &args.listen {
+        hub = hub.env("LISTEN", listen);
+    }
+    if let Some(data) = &args.data {
+        hub = hub.arg("--data").arg(data);
+    }
+    report::line("\nstarting the hub; Ctrl-C stops it");
+    Err(hub.args(&args.hub_args).replace())
+}
