@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no randomness of its own, no runtime. The hub, the
 //! browser client, the load generator and the simulation share these types and this client.
 
+pub mod client;
 pub mod close;
 pub mod codec;
 pub mod error;

@@ -59,6 +59,33 @@ pub enum ClientMessage {
     Refresh(Refresh),
 }
 
+impl ClientMessage {
+    /// The room that the frame names, if it names one.
+    #[must_use]
+    pub const fn room_id(&self) -> Option<RoomId> {
+        Some(match self {
+            Self::SendMessage(send) => send.room_id,
+            Self::EditMessage(edit) => edit.room_id,
+            Self::DeleteMessage(request) | Self::PinMessage(request) | Self::UnpinMessage(request) => {
+                request.room_id
+            }
+            Self::AddReaction(request) | Self::RemoveReaction(request) => request.room_id,
+            Self::UpdateRoom(update) => update.room_id,
+            Self::JoinRoom(request) | Self::LeaveRoom(request) => request.room_id,
+            Self::Invite(invite) => invite.room_id,
+            Self::Kick(request) | Self::Ban(request) | Self::Unban(request) => request.room_id,
+            Self::SetRole(request) => request.room_id,
+            Self::History(history) => history.room_id,
+            Self::ListMembers(list) => list.room_id,
+            Self::MarkRead(mark) => mark.room_id,
+            Self::Typing(typing) => typing.room_id,
+            Self::Hello(_) | Self::CreateRoom(_) | Self::ListRooms(_) | Self::Ping | Self::Refresh(_) => {
+                return None;
+            }
+        })
+    }
+}
+
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
