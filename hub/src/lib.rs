@@ -9,6 +9,8 @@ pub mod limits;
 pub mod random;
 pub mod room;
 pub mod rules;
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod ws;

@@ -57,8 +57,11 @@ pub trait Broker: Send + Sync + fmt::Debug + 'static {
     /// Names where events go. Called once, before anything else.
     fn start(&self, sink: Arc<dyn BrokerSink>);
 
-    /// Publishes on a topic to every subscribed node, this one included. Does not wait for
-    /// delivery, and losing it costs latency only.
+    /// Whether there may be other nodes.
+    fn is_shared(&self) -> bool;
+
+    /// Publishes on a topic to every other subscribed node; this one may get it back or not. Does
+    /// not wait for delivery, and losing it costs latency only.
     fn publish(&self, topic: Topic, payload: Arc<str>);
 
     /// Subscribes; returns once the subscription is confirmed, so that nothing published after

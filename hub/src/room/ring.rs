@@ -67,8 +67,13 @@ impl RingBudget {
 /// What a connection finds after its cursor.
 #[derive(Debug)]
 pub enum RingRead {
-    /// The next events; none when the cursor is at the head.
-    Events(Vec<RingEvent>),
+    /// The next events.
+    Events {
+        /// Ascending; none when the cursor is at the head.
+        events: Vec<RingEvent>,
+        /// Whether nothing comes after them.
+        is_all: bool,
+    },
     /// The ring begins after the cursor: read the store.
     Behind,
 }
@@ -139,7 +144,7 @@ impl Ring {
     #[must_use]
     pub fn read(&self, after: Seq, events_max: usize, bytes_max: usize) -> RingRead {
         if after >= self.head {
-            return RingRead::Events(Vec::new());
+            return RingRead::Events { events: Vec::new(), is_all: true };
         }
         let Some(first) = self.events.front() else { return RingRead::Behind };
         if after.next() < first.event.seq {
@@ -147,7 +152,7 @@ impl Ring {
         }
         let skip = usize::try_from(after.next().0 - first.event.seq.0).unwrap_or(usize::MAX);
         let mut bytes = 0;
-        let events = self
+        let events: Vec<_> = self
             .events
             .range(skip..)
             .take(events_max)
@@ -158,7 +163,8 @@ impl Ring {
             })
             .cloned()
             .collect();
-        RingRead::Events(events)
+        let is_all = events.last().is_some_and(|last: &RingEvent| last.event.seq == self.head);
+        RingRead::Events { events, is_all }
     }
 
     fn pop(&mut self) -> bool {
@@ -194,7 +200,7 @@ mod tests {
 
     fn read(ring: &Ring, after: u64, events_max: usize, bytes_max: usize) -> Option<Vec<u64>> {
         match ring.read(Seq(after), events_max, bytes_max) {
-            RingRead::Events(events) => Some(events.iter().map(|event| event.event.seq.0).collect()),
+            RingRead::Events { events, .. } => Some(events.iter().map(|event| event.event.seq.0).collect()),
             RingRead::Behind => None,
         }
     }

@@ -182,6 +182,7 @@ pub struct Session {
     /// When the phase ends by itself: `hello` is late, the client is silent.
     deadline: Instant,
     bad_frames: u32,
+    is_draining: bool,
 }
 
 impl Session {
@@ -196,6 +197,7 @@ impl Session {
             actions: VecDeque::new(),
             deadline,
             bad_frames: 0,
+            is_draining: false,
         }
     }
 
@@ -454,8 +456,15 @@ impl Session {
         }
     }
 
+    /// Whether the client was asked to go.
+    #[must_use]
+    pub const fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
     /// The node is leaving.
     pub fn handle_drain(&mut self, within: Duration) {
+        self.is_draining = true;
         if matches!(self.phase, Phase::Live(_)) {
             let reconnect_within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
             self.send(ServerMessage::Drain(Drain { reconnect_within_ms }));

@@ -1,0 +1,222 @@
+//! Puts a node together and runs it: the one place that knows all its parts. Listener, store,
+//! broker, clock and randomness come from outside, so that tests and the simulation run the same.
+
+use crate::auth::Auth;
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::limits::RateLimits;
+use crate::random::Random;
+use crate::room::{RoomLimits, Rooms, Sink, Writer};
+use crate::session::SessionConfig;
+use crate::store::Store;
+use crate::ws::{self, Connections, WsSettings};
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use protocol::{NodeId, limits};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long requests under way may take once all connections are gone.
+const REQUESTS_GRACE: Duration = Duration::from_secs(5);
+/// How long the node's own tasks may take to end.
+const TASKS_GRACE: Duration = Duration::from_secs(20);
+
+/// How a node behaves.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// The node's name.
+    pub node: NodeId,
+    /// What it keeps of rooms in memory.
+    pub rooms: RoomLimits,
+    /// Most WebSocket connections.
+    pub connections_max: usize,
+    /// How long a connection may not read while something is to be written.
+    pub slow_reader_timeout: Duration,
+    /// How long a leaving node gives its connections.
+    pub drain_grace: Duration,
+    /// How long a connection may be silent.
+    pub idle_timeout: Duration,
+    /// Most events that a resume replays for one room.
+    pub resume_events_max: u64,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            node: NodeId("hub".into()),
+            rooms: RoomLimits::default(),
+            connections_max: 15_000,
+            slow_reader_timeout: Duration::from_secs(60),
+            drain_grace: Duration::from_secs(10),
+            idle_timeout: limits::IDLE_TIMEOUT,
+            resume_events_max: limits::RESUME_EVENTS_MAX,
+        }
+    }
+}
+
+/// What a node is made of.
+#[derive(Debug)]
+pub struct Deps {
+    /// Keeps everything.
+    pub store: Arc<dyn Store>,
+    /// Joins nodes.
+    pub broker: Arc<dyn Broker>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Is unpredictable.
+    pub random: Arc<dyn Random>,
+    /// Tells who is there.
+    pub auth: Arc<Auth>,
+    /// Limits how often.
+    pub limits: Arc<RateLimits>,
+    /// How the node behaves.
+    pub settings: NodeSettings,
+}
+
+/// The address of a peer, as handlers see it.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Lets handlers see the peer's address, whatever the listener.
+struct WithPeerAddr<L>(L);
+
+impl<L: Listener<Addr = SocketAddr>> Listener for WithPeerAddr<L> {
+    type Io = L::Io;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (L::Io, SocketAddr) {
+        self.0.accept().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, WithPeerAddr<L>>> for PeerAddr {
+    fn connect_info(stream: IncomingStream<'_, WithPeerAddr<L>>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// Serves until `shutdown`, then leaves in order: connections are asked to go, what was taken is
+/// committed, the store is closed.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve<L>(listener: L, deps: Deps, shutdown: CancellationToken) -> io::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+{
+    let node = Node::start(&deps);
+    let app = ws::router(Arc::clone(&node.connections));
+    let service = app.into_make_service_with_connect_info::<PeerAddr>();
+    let stop_listening = CancellationToken::new();
+    let serving = axum::serve(WithPeerAddr(listener), service)
+        .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
+    let leaving = async {
+        shutdown.cancelled().await;
+        tracing::info!(connections = node.connections.len(), "node is leaving");
+        node.drain.cancel();
+        node.connections.finished().await;
+        stop_listening.cancel();
+        tokio::time::sleep(REQUESTS_GRACE).await;
+    };
+    let result = tokio::select! {
+        biased;
+        result = serving => result,
+        () = leaving => {
+            tracing::warn!("requests were still under way when the node left");
+            Ok(())
+        }
+    };
+    node.finish(deps.store.as_ref()).await;
+    result
+}
+
+/// A node's running parts.
+struct Node {
+    connections: Arc<Connections>,
+    drain: CancellationToken,
+    stop_writer: CancellationToken,
+    stop: CancellationToken,
+    writing: TaskTracker,
+    tasks: TaskTracker,
+}
+
+impl Node {
+    fn start(deps: &Deps) -> Self {
+        let (drain, stop_writer, stop) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (writing, tasks) = (TaskTracker::new(), TaskTracker::new());
+        let rooms = Rooms::new(
+            deps.settings.node.clone(),
+            Arc::clone(&deps.store),
+            Arc::clone(&deps.broker),
+            deps.settings.rooms,
+            tasks.clone(),
+            stop.clone(),
+        );
+        deps.broker.start(Arc::new(Sink(Arc::clone(&rooms))));
+        tasks.spawn(Arc::clone(&rooms).run(fractions(Arc::clone(&deps.random))));
+        let (writer, write) = Writer::new(Arc::clone(&deps.store), Arc::clone(&rooms), stop_writer.clone());
+        writing.spawn(write);
+        let connections = Connections::new(ws::Parts {
+            auth: Arc::clone(&deps.auth),
+            store: Arc::clone(&deps.store),
+            rooms,
+            writer,
+            clock: Arc::clone(&deps.clock),
+            random: Arc::clone(&deps.random),
+            limits: Arc::clone(&deps.limits),
+            settings: ws_settings(&deps.settings, deps.broker.is_shared()),
+            drain: drain.clone(),
+        });
+        Self { connections, drain, stop_writer, stop, writing, tasks }
+    }
+
+    /// Ends what is left, in the order in which one part needs another.
+    async fn finish(self, store: &dyn Store) {
+        self.drain.cancel();
+        self.stop_writer.cancel();
+        self.writing.close();
+        let written = timeout(TASKS_GRACE, self.writing.wait()).await;
+        self.stop.cancel();
+        self.tasks.close();
+        let ended = timeout(TASKS_GRACE, self.tasks.wait()).await;
+        if written.is_err() || ended.is_err() {
+            tracing::error!("tasks were still running when the node left");
+        }
+        store.close().await;
+    }
+}
+
+fn ws_settings(settings: &NodeSettings, has_other_nodes: bool) -> WsSettings {
+    WsSettings {
+        session: SessionConfig {
+            node: settings.node.clone(),
+            hello_timeout: limits::HELLO_TIMEOUT,
+            idle_timeout: settings.idle_timeout,
+            heartbeat: limits::HEARTBEAT,
+            resume_events_max: settings.resume_events_max,
+        },
+        connections_max: settings.connections_max,
+        slow_reader_timeout: settings.slow_reader_timeout,
+        drain_spread: if has_other_nodes { settings.drain_grace / 2 } else { Duration::ZERO },
+        drain_grace: settings.drain_grace / 2,
+    }
+}
+
+/// Draws from `0.0..1.0`.
+fn fractions(random: Arc<dyn Random>) -> impl FnMut() -> f64 + Send {
+    move || {
+        let mut bytes = [0; 4];
+        random.fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+}
