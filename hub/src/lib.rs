@@ -5,6 +5,7 @@ pub mod auth;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod limits;
 pub mod random;
 pub mod room;

@@ -3,7 +3,7 @@
 use super::password::PasswordError;
 use super::token::Grant;
 use super::{Auth, AuthError, refresh_token, within};
-use crate::limits::{AUTH_STORE_TIMEOUT, USER_AGENT_BYTES_MAX};
+use crate::limits::AUTH_STORE_TIMEOUT;
 use crate::store::{AccountKey, CreateUserError, LoginId, NewLogin, NewUser, Rotated, Rotation};
 use protocol::model::User;
 use protocol::validate::{self, FieldError};
@@ -217,7 +217,7 @@ impl Auth {
             refresh_hash,
             at,
             expires_at: after(at, self.settings.refresh_lifetime),
-            user_agent: cut(user_agent, USER_AGENT_BYTES_MAX).to_owned(),
+            user_agent: user_agent.to_owned(),
         };
         within(self.store.create_login(new)).await?;
         self.signed_in(user, login, refresh_token)
@@ -246,11 +246,6 @@ fn after(at: Timestamp, span: Duration) -> Timestamp {
 
 fn before(at: Timestamp, span: Duration) -> Timestamp {
     Timestamp(at.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
-}
-
-/// The start of a text, at most so many bytes and no half character.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 macro_rules! unavailable_from {

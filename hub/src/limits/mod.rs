@@ -16,8 +16,6 @@ pub const PASSWORD_WAIT: Duration = Duration::from_secs(5);
 pub const PASSWORDS_WAITING_MAX: usize = 32;
 /// Longest subject of another issuer, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 255;
-/// Longest name of a browser or program that is kept with a login, in bytes.
-pub const USER_AGENT_BYTES_MAX: usize = 256;
 /// Longest refresh token, in bytes: a UUID, a dot and 32 bytes in base64.
 pub const REFRESH_TOKEN_BYTES_MAX: usize = 128;
 /// How many users, names or addresses a rate limiter tells apart.

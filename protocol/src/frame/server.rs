@@ -207,6 +207,7 @@ pub struct RoomsPage {
 
 /// How far the user has read a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReadMarker {
     /// The room.
     pub room_id: RoomId,
