@@ -1,0 +1,11 @@
+//! The client state machine against scripts, in virtual time.
+
+mod connecting;
+mod counting;
+mod draining;
+mod keeping;
+mod ordering;
+mod outbox;
+mod requesting;
+mod rig;
+mod tokens;

@@ -1,0 +1,4 @@
+//! The protocol's tests: the client against scripts, every frame against its golden text, the decoder
+//! against anything.
+
+mod client;
