@@ -4,14 +4,15 @@
 use crate::auth::Auth;
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
 use crate::random::Random;
 use crate::room::{RoomLimits, Rooms, Sink, Writer};
 use crate::session::SessionConfig;
 use crate::store::Store;
 use crate::ws::{self, Connections, WsSettings};
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
+use ipnet::IpNet;
 use protocol::{NodeId, limits};
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +44,8 @@ pub struct NodeSettings {
     pub idle_timeout: Duration,
     /// Most events that a resume replays for one room.
     pub resume_events_max: u64,
+    /// Proxies whose word on a client's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for NodeSettings {
@@ -55,6 +58,7 @@ impl Default for NodeSettings {
             drain_grace: Duration::from_secs(10),
             idle_timeout: limits::IDLE_TIMEOUT,
             resume_events_max: limits::RESUME_EVENTS_MAX,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -74,34 +78,10 @@ pub struct Deps {
     pub auth: Arc<Auth>,
     /// Limits how often.
     pub limits: Arc<RateLimits>,
+    /// Is shown in a browser.
+    pub pages: Arc<dyn Pages>,
     /// How the node behaves.
     pub settings: NodeSettings,
-}
-
-/// The address of a peer, as handlers see it.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerAddr(pub SocketAddr);
-
-/// Lets handlers see the peer's address, whatever the listener.
-struct WithPeerAddr<L>(L);
-
-impl<L: Listener<Addr = SocketAddr>> Listener for WithPeerAddr<L> {
-    type Io = L::Io;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (L::Io, SocketAddr) {
-        self.0.accept().await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, WithPeerAddr<L>>> for PeerAddr {
-    fn connect_info(stream: IncomingStream<'_, WithPeerAddr<L>>) -> Self {
-        Self(*stream.remote_addr())
-    }
 }
 
 /// Serves until `shutdown`, then leaves in order: connections are asked to go, what was taken is
@@ -114,10 +94,10 @@ where
     L: Listener<Addr = SocketAddr>,
 {
     let node = Node::start(&deps);
-    let app = ws::router(Arc::clone(&node.connections));
-    let service = app.into_make_service_with_connect_info::<PeerAddr>();
+    let app = http::router(node.api(&deps), ws::router(Arc::clone(&node.connections)));
+    let service = app.into_make_service_with_connect_info::<Peer>();
     let stop_listening = CancellationToken::new();
-    let serving = axum::serve(WithPeerAddr(listener), service)
+    let serving = axum::serve(WithPeers(listener), service)
         .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
     let leaving = async {
         shutdown.cancelled().await;
@@ -141,6 +121,8 @@ where
 
 /// A node's running parts.
 struct Node {
+    rooms: Arc<Rooms>,
+    writer: Writer,
     connections: Arc<Connections>,
     drain: CancellationToken,
     stop_writer: CancellationToken,
@@ -169,15 +151,32 @@ impl Node {
         let connections = Connections::new(ws::Parts {
             auth: Arc::clone(&deps.auth),
             store: Arc::clone(&deps.store),
-            rooms,
-            writer,
+            rooms: Arc::clone(&rooms),
+            writer: writer.clone(),
             clock: Arc::clone(&deps.clock),
             random: Arc::clone(&deps.random),
             limits: Arc::clone(&deps.limits),
             settings: ws_settings(&deps.settings, deps.broker.is_shared()),
             drain: drain.clone(),
         });
-        Self { connections, drain, stop_writer, stop, writing, tasks }
+        Self { rooms, writer, connections, drain, stop_writer, stop, writing, tasks }
+    }
+
+    fn api(&self, deps: &Deps) -> Api {
+        Api {
+            node: deps.settings.node.clone(),
+            store: Arc::clone(&deps.store),
+            broker: Arc::clone(&deps.broker),
+            writer: self.writer.clone(),
+            rooms: Arc::clone(&self.rooms),
+            auth: Arc::clone(&deps.auth),
+            limits: Arc::clone(&deps.limits),
+            clock: Arc::clone(&deps.clock),
+            random: Arc::clone(&deps.random),
+            draining: self.drain.clone(),
+            trusted_proxies: deps.settings.trusted_proxies.clone(),
+            pages: Arc::clone(&deps.pages),
+        }
     }
 
     /// Ends what is left, in the order in which one part needs another.
