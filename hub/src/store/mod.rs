@@ -6,6 +6,7 @@ mod login;
 pub mod memory;
 pub mod op;
 mod page;
+pub mod sqlite;
 mod state;
 pub mod user;
 

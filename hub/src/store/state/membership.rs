@@ -22,6 +22,9 @@ impl State {
                 self.public_names.insert(name.to_owned(), request.room_id);
             }
             name.clone_into(&mut room.name);
+            if !changes.new_rooms.contains(&request.room_id) {
+                changes.renamed.insert(request.room_id);
+            }
         }
         if let Some(topic) = topic {
             topic.clone_into(&mut room.topic);

@@ -114,14 +114,9 @@ impl State {
         message.content.clear();
         message.deleted_at = Some(request.at);
         message.pinned_at = None;
-        if !message.mentions.is_empty() {
-            message.mentions.clear();
-            changes.mentions.insert(message_id);
-        }
-        if !message.reactions.is_empty() {
-            message.reactions.clear();
-            changes.reactions.insert(message_id);
-        }
+        message.mentions.clear();
+        message.reactions.clear();
+        changes.mentions.insert(message_id);
         let told: Vec<Seq> = std::iter::once(message.seq).chain(message.edits.iter().copied()).collect();
         self.scrub(request.room_id, &told);
         changes.scrubs.insert(message_id);
@@ -157,7 +152,7 @@ impl State {
         };
         message.reactions.push(row);
         message.reactions.sort_by_key(|row| (row.emoji_seq, row.seq));
-        changes.reactions.insert(message_id);
+        changes.reactions.insert((message_id, emoji.to_owned(), request.actor));
         Ok(event.into())
     }
 
@@ -182,7 +177,7 @@ impl State {
         })?;
         let message = self.touch(message_id, &event, changes)?;
         message.reactions.retain(|row| !(row.emoji == emoji && row.user_id == request.actor));
-        changes.reactions.insert(message_id);
+        changes.reactions.insert((message_id, emoji.to_owned(), request.actor));
         Ok(event.into())
     }
 

@@ -120,6 +120,8 @@ pub(crate) struct Changes {
     pub(crate) new_rooms: BTreeSet<RoomId>,
     /// Rooms that existed before and changed.
     pub(crate) rooms: BTreeSet<RoomId>,
+    /// Those of them that changed their name.
+    pub(crate) renamed: BTreeSet<RoomId>,
     /// Memberships that began, changed or ended.
     pub(crate) members: BTreeSet<(RoomId, UserId)>,
     /// Bans set or lifted.
@@ -127,11 +129,12 @@ pub(crate) struct Changes {
     pub(crate) new_messages: BTreeSet<MessageId>,
     /// Messages that existed before and changed.
     pub(crate) messages: BTreeSet<MessageId>,
-    /// Messages, new ones included, whose mentions changed.
+    /// Messages, new and deleted ones included, whose mentions changed.
     pub(crate) mentions: BTreeSet<MessageId>,
-    /// Messages whose reactions changed.
-    pub(crate) reactions: BTreeSet<MessageId>,
-    /// Messages that were deleted: the log's events of them lose their text.
+    /// Reactions put or taken off, one by one.
+    pub(crate) reactions: BTreeSet<(MessageId, String, UserId)>,
+    /// Messages that were deleted: their reactions go, and the log's events of them lose their
+    /// text.
     pub(crate) scrubs: BTreeSet<MessageId>,
     /// The new events.
     pub(crate) events: BTreeMap<(RoomId, Seq), NewEvent>,

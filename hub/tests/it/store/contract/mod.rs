@@ -1,45 +1,40 @@
-//! What every store must hold, written once. Each case becomes one test a store.
+//! What every store must hold, written once. Each case becomes one test a store, named for the
+//! behaviour that it holds.
 
 mod messages;
 
+use super::factory::StoreFactory;
 use super::world::World;
-use hub::store::Store;
-use hub::store::memory::MemoryStore;
-use protocol::Epoch;
-use std::future::Future;
-use std::sync::Arc;
-
-/// Makes empty stores of one implementation.
-pub trait StoreFactory: Send + Sync + Default + 'static {
-    /// An empty store, which lives as long as the factory.
-    fn make(&self) -> impl Future<Output = Arc<dyn Store>> + Send;
-}
-
-/// Makes stores in memory.
-#[derive(Default)]
-pub struct Memory;
-
-impl StoreFactory for Memory {
-    async fn make(&self) -> Arc<dyn Store> {
-        Arc::new(MemoryStore::new(Epoch(7)))
-    }
-}
 
 /// Runs a case on an empty store.
-pub async fn run<F: StoreFactory, T>(case: impl AsyncFnOnce(World) -> T) -> T {
+async fn run<F: StoreFactory>(case: impl AsyncFnOnce(World)) {
     let factory = F::default();
-    case(World::new(factory.make().await)).await
+    let world = World::new(factory.make().await);
+    let store = world.store.clone();
+    case(world).await;
+    store.close().await;
 }
 
 /// One test for each case and store.
 macro_rules! contract {
     ($($case:ident)*) => {
-        mod memory {
-            $(#[tokio::test]
+        $crate::store::contract::contract_for!(memory, Memory, $($case)*);
+        $crate::store::contract::contract_for!(sqlite, Sqlite, $($case)*);
+    };
+}
+
+macro_rules! contract_for {
+    ($module:ident, $factory:ident, $($case:ident)*) => {
+        mod $module {
+            use $crate::store::contract::run;
+            use $crate::store::factory::$factory;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                $crate::store::contract::run::<$crate::store::contract::Memory, _>(super::$case).await;
+                run::<$factory>(super::$case).await;
             })*
         }
     };
 }
-pub(crate) use contract;
+
+use {contract, contract_for};

@@ -1,0 +1,52 @@
+//! Empty stores of every implementation.
+
+use hub::store::Store;
+use hub::store::memory::MemoryStore;
+use hub::store::sqlite::SqliteStore;
+use protocol::Epoch;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Makes empty stores of one implementation.
+pub trait StoreFactory: Send + Sync + Default + 'static {
+    /// The empty store, which lives as long as the factory.
+    fn make(&self) -> impl Future<Output = Arc<dyn Store>> + Send;
+}
+
+/// Makes stores in memory.
+#[derive(Default)]
+pub struct Memory;
+
+impl StoreFactory for Memory {
+    async fn make(&self) -> Arc<dyn Store> {
+        Arc::new(MemoryStore::new(Epoch(7)))
+    }
+}
+
+/// Makes stores in files.
+pub struct Sqlite {
+    folder: tempfile::TempDir,
+}
+
+impl Default for Sqlite {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl Sqlite {
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("data").join("hubbub.db")
+    }
+
+    pub async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&self.path(), Epoch(7)).await.unwrap())
+    }
+}
+
+impl StoreFactory for Sqlite {
+    async fn make(&self) -> Arc<dyn Store> {
+        self.open().await
+    }
+}

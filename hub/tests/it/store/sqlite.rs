@@ -1,0 +1,1 @@
+//! What is of SQLite alone: the file.
