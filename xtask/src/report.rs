@@ -87,9 +87,12 @@ impl Report {
     pub(crate) fn close(&self) -> bool {
         let rows = self.rows.lock().expect("no step panics while it holds the rows");
         let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-        line("");
-        for row in rows.iter() {
-            line(&row.text(width));
+        // Of a single step everything was said when it ended.
+        if rows.len() > 1 {
+            line("");
+            for row in rows.iter() {
+                line(&row.text(width));
+            }
         }
         let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let (passed, failed, skipped) =

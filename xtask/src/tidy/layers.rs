@@ -23,7 +23,7 @@ const fn pure(module: &'static str, may_use: &'static [&'static str]) -> Layer {
 const LAYERS: &[Layer] = &[
     layer("main", &["config", "server", "telemetry"]),
     layer("server", &["*"]),
-    layer("config", &["auth", "limits"]),
+    layer("config", &["auth", "limits", "random"]),
     pure("config::duration", &[]),
     layer("telemetry", &["config"]),
     layer("http", &["auth", "broker", "clock", "limits", "random", "room", "rules", "session", "store"]),
