@@ -1,0 +1,38 @@
+import { defineConfig } from '@playwright/test';
+
+/** Where the page on the fake client is served. */
+const PAGE_PORT = Number(process.env.HUBBUB_PAGE_PORT ?? 4179);
+
+export default defineConfig({
+  outputDir: 'test-results/output',
+  reporter: [['./tests/reporter.ts']],
+  fullyParallel: true,
+  workers: 2,
+  forbidOnly: true,
+  timeout: 30_000,
+  use: {
+    launchOptions: {
+      executablePath: process.env.HUBBUB_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  // Only the page's own tests need it; without them it is a moment's work.
+  webServer: {
+    command: `npx vite build --mode fake && npx vite preview --mode fake --host 127.0.0.1 --port ${PAGE_PORT} --strictPort`,
+    url: `http://127.0.0.1:${PAGE_PORT}/fake.html`,
+    timeout: 60_000,
+  },
+  projects: [
+    { name: 'page', testDir: 'tests/page', use: { baseURL: `http://127.0.0.1:${PAGE_PORT}` } },
+    { name: 'live', testDir: 'tests/live' },
+  ],
+});

@@ -1,0 +1,5 @@
+import { createClient } from './lib/client';
+import { show } from './lib/mount';
+import './styles/index.css';
+
+show(createClient());
