@@ -6,6 +6,7 @@
 pub mod client;
 pub mod close;
 pub mod codec;
+pub mod compact;
 pub mod error;
 pub mod event;
 pub mod frame;

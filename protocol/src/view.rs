@@ -56,7 +56,7 @@ pub enum EndReason {
 /// How a durable operation in the outbox stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case", try_from = "FlatDelivery")]
 pub enum Delivery {
     /// Waits for the connection.
     Queued,
@@ -69,6 +69,39 @@ pub enum Delivery {
         /// Why, for people.
         message: String,
     },
+}
+
+/// [`Delivery`] as it is read: plain fields, which [`crate::compact`] can read, too.
+#[derive(Deserialize)]
+struct FlatDelivery {
+    state: DeliveryState,
+    #[serde(default)]
+    code: Option<ErrorCode>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DeliveryState {
+    Queued,
+    Sending,
+    Failed,
+}
+
+impl TryFrom<FlatDelivery> for Delivery {
+    type Error = &'static str;
+
+    fn try_from(flat: FlatDelivery) -> Result<Self, Self::Error> {
+        Ok(match flat.state {
+            DeliveryState::Queued => Self::Queued,
+            DeliveryState::Sending => Self::Sending,
+            DeliveryState::Failed => Self::Failed {
+                code: flat.code.ok_or("code is missing")?,
+                message: flat.message.ok_or("message is missing")?,
+            },
+        })
+    }
 }
 
 /// A message that is not acknowledged yet.

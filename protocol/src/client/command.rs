@@ -142,9 +142,31 @@ impl Client {
         written_at: Timestamp,
         now: Now,
     ) -> Result<ClientId, Refused> {
+        let client_id = self.rng.client_id();
+        self.send_message_as(client_id, room_id, content, reply_to, written_at, now)?;
+        Ok(client_id)
+    }
+
+    /// [`Self::send_message`] under a name that the front end gives, so that it can say it again, to
+    /// this client or the next, when it does not know whether it was heard. A name that is in the
+    /// outbox is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::send_message`].
+    pub fn send_message_as(
+        &mut self,
+        client_id: ClientId,
+        room_id: RoomId,
+        content: String,
+        reply_to: Option<MessageId>,
+        written_at: Timestamp,
+        now: Now,
+    ) -> Result<(), Refused> {
         self.refuse_if_ended()?;
         validate::content(&content)?;
-        let client_id = self.rng.client_id();
+        if self.outbox.contains(client_id) {
+            return Ok(());
+        }
         let delivery = Delivery::Queued;
         let message =
             PendingMessage { client_id, room_id, content, reply_to, created_at: written_at, delivery };
@@ -154,7 +176,7 @@ impl Client {
         self.outbox.send(message, &self.config, &mut self.out)?;
         self.typing.handle_sent(room_id);
         self.pump(now);
-        Ok(client_id)
+        Ok(())
     }
 
     /// Sends a failed message again, under the same `client_id`, after those that wait.
@@ -176,16 +198,28 @@ impl Client {
     /// # Errors
     /// When too many are open, it is too large or the client has ended; nothing happens then.
     pub fn operate(&mut self, operation: Operation, now: Now) -> Result<ClientId, Refused> {
+        let client_id = self.rng.client_id();
+        self.operate_as(client_id, operation, now)?;
+        Ok(client_id)
+    }
+
+    /// [`Self::operate`] under a name that the front end gives, as [`Self::send_message_as`].
+    ///
+    /// # Errors
+    /// As [`Self::operate`].
+    pub fn operate_as(&mut self, client_id: ClientId, operation: Operation, now: Now) -> Result<(), Refused> {
         self.refuse_if_ended()?;
         if let Operation::EditMessage { content, .. } = &operation {
             validate::content(content)?;
         }
-        let client_id = self.rng.client_id();
+        if self.outbox.contains(client_id) {
+            return Ok(());
+        }
         let (room_id, frame) = operation.into_frame(client_id);
         let text = checked(&frame)?;
         self.outbox.operate(client_id, room_id, text, &self.config, now)?;
         self.pump(now);
-        Ok(client_id)
+        Ok(())
     }
 
     /// Asks for a page; the answer comes as an event under the same id.

@@ -415,6 +415,11 @@ impl Outbox {
         }
     }
 
+    /// Whether there is an operation of this name.
+    pub(super) fn contains(&self, client_id: ClientId) -> bool {
+        self.position(client_id).is_some()
+    }
+
     fn position(&self, client_id: ClientId) -> Option<usize> {
         self.entries.iter().position(|entry| entry.client_id == client_id)
     }

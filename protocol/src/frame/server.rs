@@ -11,7 +11,7 @@ use crate::model::{Member, MessagePage, Room, RoomListing, User};
 use serde::{Deserialize, Serialize};
 
 macro_rules! server_messages {
-    (control { $($(#[$doc:meta])* $control:ident($control_type:ty),)* }
+    (control { $($(#[$doc:meta])* $control:ident($control_type:ident) / $kind:literal,)* }
      events { $($event:ident,)* }) => {
         /// A frame from a node. `docs/PROTOCOL.md` specifies each.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,19 @@ macro_rules! server_messages {
         }
 
         impl ServerMessage {
+            /// Reads a frame whose `type` is `kind`; gives the input back if that is none of this
+            /// version.
+            pub(crate) fn of_kind<'de, D: serde::Deserializer<'de>>(
+                kind: &str,
+                input: D,
+            ) -> Result<Result<Self, D::Error>, D> {
+                match kind {
+                    $($kind => Ok($control_type::deserialize(input).map(Self::$control)),)*
+                    "pong" => Ok(Ok(Self::Pong)),
+                    _ => RoomEvent::of_kind(kind, input).map(|event| event.map(Self::from)),
+                }
+            }
+
             /// The durable event that the frame carries, or the frame itself.
             ///
             /// # Errors
@@ -51,31 +64,31 @@ macro_rules! server_messages {
 server_messages! {
     control {
         /// The connection is authenticated; the heads of the user's rooms.
-        Welcome(Welcome),
+        Welcome(Welcome) / "welcome",
         /// A durable operation is committed.
-        Ack(Ack),
+        Ack(Ack) / "ack",
         /// A request failed.
-        Error(Error),
+        Error(Error) / "error",
         /// The gap is too wide to replay: load history instead.
-        Reset(Reset),
+        Reset(Reset) / "reset",
         /// The user became a member of a room; its events follow.
-        RoomAdded(RoomAdded),
+        RoomAdded(RoomAdded) / "room_added",
         /// The user is no longer a member of a room; nothing of it follows.
-        RoomRemoved(RoomRemoved),
+        RoomRemoved(RoomRemoved) / "room_removed",
         /// The answer to `history`.
-        HistoryPage(HistoryPage),
+        HistoryPage(HistoryPage) / "history_page",
         /// The answer to `list_members`.
-        MembersPage(MembersPage),
+        MembersPage(MembersPage) / "members_page",
         /// The answer to `list_rooms`.
-        RoomsPage(RoomsPage),
+        RoomsPage(RoomsPage) / "rooms_page",
         /// The user's read marker moved, here or on another device.
-        ReadMarker(ReadMarker),
+        ReadMarker(ReadMarker) / "read_marker",
         /// Someone is writing.
-        Typing(UserTyping),
+        Typing(UserTyping) / "typing",
         /// The answer to `refresh`.
-        Refreshed(Refreshed),
+        Refreshed(Refreshed) / "refreshed",
         /// This node is leaving: open the next connection first, then close this one.
-        Drain(Drain),
+        Drain(Drain) / "drain",
     }
     events {
         NewMessage, MessageEdited, MessageDeleted, ReactionAdded, ReactionRemoved, MessagePinned,

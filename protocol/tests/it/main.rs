@@ -2,3 +2,4 @@
 //! against anything.
 
 mod client;
+mod compact;

@@ -401,3 +401,25 @@ fn every_operation_becomes_the_frame_of_its_name() {
         assert_eq!(rig.run(In::Operate(operation)), [format!("1 < {kind} c0 1")]);
     }
 }
+
+#[test]
+fn what_is_said_again_under_a_known_name_is_not_done_twice() {
+    let mut rig = online();
+    let (id, now) = (protocol::ClientId(uuid::Uuid::from_u128(7)), rig.now);
+    let say = |rig: &mut Rig| {
+        rig.client
+            .send_message_as(id, RoomId(1), "hi".into(), None, protocol::Timestamp(77), now)
+            .expect("there is room");
+        rig.run(In::Wait(0))
+    };
+    let first =
+        ["keep c0 at 0 queued", "pending c0 queued", "1 < send_message c0 1 hi", "pending c0 sending"];
+    assert_eq!(say(&mut rig), first);
+    assert_eq!(say(&mut rig), [""; 0]);
+    let leave = Operation::LeaveRoom { room_id: RoomId(2) };
+    let id = protocol::ClientId(uuid::Uuid::from_u128(8));
+    for expected in [&["1 < leave_room c1 2"][..], &[]] {
+        rig.client.operate_as(id, leave.clone(), now).expect("there is room");
+        assert_eq!(rig.run(In::Wait(0)), expected);
+    }
+}
