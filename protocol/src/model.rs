@@ -66,10 +66,13 @@ pub struct Room {
     /// The event with which the reader joined: a cursor before it cannot be resumed.
     pub joined_seq: Seq,
     /// Messages after `last_read_no` that are neither the reader's own nor deleted.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
     pub unread_count: u64,
     /// Those of them that mention the reader.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
     pub mention_count: u64,
     /// How many members the room has.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
     pub member_count: u64,
     /// When the room was made.
     pub created_at: Timestamp,
@@ -89,6 +92,7 @@ pub struct RoomListing {
     /// What it is about; may be empty.
     pub topic: String,
     /// How many members it has.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
     pub member_count: u64,
     /// Whether the reader is one of them.
     pub is_member: bool,
