@@ -11,13 +11,14 @@ use crate::room::{RoomLimits, Rooms, Sink, Writer};
 use crate::session::SessionConfig;
 use crate::store::Store;
 use crate::ws::{self, Connections, WsSettings};
-use axum::serve::Listener;
+use axum::serve::{Listener, ListenerExt};
 use ipnet::IpNet;
 use protocol::{NodeId, limits};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -82,6 +83,15 @@ pub struct Deps {
     pub pages: Arc<dyn Pages>,
     /// How the node behaves.
     pub settings: NodeSettings,
+}
+
+/// A TCP listener as a node wants it: small frames go out at once.
+pub fn tcp(listener: TcpListener) -> impl Listener<Io = TcpStream, Addr = SocketAddr> {
+    listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "failed to set TCP_NODELAY");
+        }
+    })
 }
 
 /// Serves until `shutdown`, then leaves in order: connections are asked to go, what was taken is

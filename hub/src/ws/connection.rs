@@ -101,15 +101,16 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = drain.as_mut(), if self.drain_at.is_none() => self.start_drain(),
+                () = self.timer.as_mut() => self.handle_timeout(),
+                done = self.in_flight.next(), if !self.in_flight.is_empty() => self.handle_done(done),
+                () = self.bell.wait() => self.handle_bell(),
+                // After all that adds to it, so that it goes out with one flush.
                 written = poll_fn(|cx| self.out.poll_written(cx)), if busy => {
                     if let Err(error) = written {
                         tracing::debug!(%error, "peer is gone");
                         return None;
                     }
                 }
-                () = self.timer.as_mut() => self.handle_timeout(),
-                done = self.in_flight.next(), if !self.in_flight.is_empty() => self.handle_done(done),
-                () = self.bell.wait() => self.handle_bell(),
                 frame = stream.next(), if reads => match frame {
                     Some(Ok(message)) => self.handle_message(message)?,
                     Some(Err(error)) => return close_code(error),

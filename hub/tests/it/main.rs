@@ -2,3 +2,5 @@
 #![expect(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod store;
+mod support;
+mod ws;
