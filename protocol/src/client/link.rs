@@ -204,6 +204,9 @@ impl Client {
             self.tokens.set_life(Some(Duration::from_millis(life)), now);
         }
         self.show(Connection::Online { node: welcome.node.clone() }, now);
+        for room in &welcome.rooms {
+            self.marks.handle_marker(room.id, room.last_read_no);
+        }
         self.rooms.handle_welcome(welcome, &dialing.hello, &mut self.out);
         for (room_id, message_no) in self.marks.unconfirmed() {
             self.rooms.mark_read(room_id, message_no);

@@ -34,7 +34,7 @@ impl Marks {
 
     /// The node confirmed a marker.
     pub(super) fn handle_marker(&mut self, room_id: RoomId, last_read_no: MessageNo) {
-        self.marks.retain(|mark| mark.room_id != room_id || mark.message_no > last_read_no || !mark.sent);
+        self.marks.retain(|mark| mark.room_id != room_id || mark.message_no > last_read_no);
     }
 
     pub(super) fn forget(&mut self, room_id: RoomId) {

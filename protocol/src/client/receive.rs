@@ -139,12 +139,7 @@ impl Client {
 
     fn on_reset(&mut self, reset: &Reset) {
         self.unkept = true;
-        if self.rooms.handle_reset(reset.room_id, reset.head_seq, &mut self.out)
-            && let Some(room) = self.rooms.room(reset.room_id)
-        {
-            // What was skipped is not counted: a read marker, even an old one, is answered by counts.
-            self.marks.add(room.id, room.last_read_no);
-        }
+        self.rooms.handle_reset(reset.room_id, reset.head_seq, &mut self.out);
     }
 
     fn on_removed(&mut self, room_id: RoomId) {

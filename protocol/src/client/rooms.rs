@@ -144,24 +144,22 @@ impl Rooms {
         Place::Deliver
     }
 
-    /// The node skips a room's events. Gives true if what is known of the room may be outdated by it.
-    pub(super) fn handle_reset(&mut self, room_id: RoomId, head_seq: Seq, out: &mut Outputs) -> bool {
+    /// The node skips a room's events. What they did to the counts comes by a read marker.
+    pub(super) fn handle_reset(&mut self, room_id: RoomId, head_seq: Seq, out: &mut Outputs) {
         let (Some(cursor), Some(state)) = (self.cursors.get_mut(&room_id), self.rooms.get_mut(&room_id))
         else {
-            return false;
+            return;
         };
         if head_seq <= *cursor {
-            return false;
+            return;
         }
         *cursor = head_seq;
         out.event(ClientEvent::RoomReset { room_id, head_seq });
-        if head_seq <= state.room.head_seq {
-            return false;
+        if head_seq > state.room.head_seq {
+            state.room.head_seq = head_seq;
+            state.changed = true;
+            self.untold = true;
         }
-        state.room.head_seq = head_seq;
-        self.untold = true;
-        state.changed = true;
-        true
     }
 
     /// The user is a member of a room now; its events follow from its head.

@@ -105,6 +105,27 @@ fn a_read_marker_and_messages_after_it_add_up() {
 }
 
 #[test]
+fn a_marker_after_a_reset_brings_the_counts_of_what_was_skipped() {
+    let reset = json!({"type": "reset", "room_id": 1, "head_seq": 900});
+    check_counts(
+        &[reset, marker(3, 700, 690, 2), message(1, 901, 701)],
+        "last 701 read 3 unread 691 mentions 2",
+    );
+}
+
+#[test]
+fn a_mark_that_the_welcome_knows_of_is_not_told_again() {
+    let mut rig = online();
+    rig.run(In::Frame(1, message(1, 6, 4)));
+    rig.run(In::MarkRead(1, 4));
+    rig.run(In::Closed(1, 1006));
+    rig.run(In::Wait(500));
+    rig.run(In::Opened(2));
+    let said = rig.run(In::Frame(2, welcome_with("n1", 9, &[room(1, 6, 4)])));
+    assert_eq!(said, ["online n1", "ready ann 1@6"]);
+}
+
+#[test]
 fn marking_read_shows_at_once_and_is_told_to_the_node_once() {
     let mut rig = online().loud();
     rig.run(In::Frame(1, mention(6, 4)));
