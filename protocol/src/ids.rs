@@ -9,7 +9,7 @@ use std::fmt;
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 macro_rules! number {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $field:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -49,6 +49,10 @@ macro_rules! number {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
+                // `parse` alone would take a plus sign.
+                if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(IdError);
+                }
                 let value: u64 = text.parse().map_err(|_| IdError)?;
                 if value > MAX_SAFE_INTEGER { Err(IdError) } else { Ok(Self(value)) }
             }
@@ -56,14 +60,35 @@ macro_rules! number {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let value = u64::deserialize(deserializer)?;
-                if value > MAX_SAFE_INTEGER {
-                    return Err(serde::de::Error::custom(IdError));
-                }
-                Ok(Self(value))
+                deserializer.deserialize_u64(NumberVisitor($field)).map(Self)
             }
         }
     };
+}
+
+/// Reads a number; says which field it belongs to when it is none.
+struct NumberVisitor(&'static str);
+
+impl serde::de::Visitor<'_> for NumberVisitor {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: an integer from 0 to {MAX_SAFE_INTEGER}", self.0)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<u64, E> {
+        if value > MAX_SAFE_INTEGER {
+            return Err(E::invalid_value(serde::de::Unexpected::Unsigned(value), &self));
+        }
+        Ok(value)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<u64, E> {
+        match u64::try_from(value) {
+            Ok(value) => self.visit_u64(value),
+            Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(value), &self)),
+        }
+    }
 }
 
 /// A number that is not an identifier: negative, not an integer, or 2^53 and above.
@@ -73,35 +98,35 @@ pub struct IdError;
 
 number! {
     /// Names a room.
-    RoomId
+    RoomId, "room_id"
 }
 number! {
     /// Names a user.
-    UserId
+    UserId, "user_id"
 }
 number! {
     /// Names a message in APIs. Never a cursor: ids are not handed out in commit order.
-    MessageId
+    MessageId, "message_id"
 }
 number! {
     /// Position in a room's event log: dense, from 1. Zero means "before the first event".
-    Seq
+    Seq, "seq"
 }
 number! {
     /// Counts a room's messages only: dense, from 1. Zero means "before the first message".
-    MessageNo
+    MessageNo, "message_no"
 }
 number! {
     /// The client's name for a request whose answer is a page or a small fact, unique per connection.
-    RequestId
+    RequestId, "request_id"
 }
 number! {
     /// Incarnation of the store. A client whose epoch differs drops its cursors.
-    Epoch
+    Epoch, "epoch"
 }
 number! {
     /// Unix time in milliseconds, by the clock of the node that wrote it.
-    Timestamp
+    Timestamp, "timestamp"
 }
 
 /// The client's name for a durable operation. A retry under the same name, to any node, returns

@@ -2,5 +2,9 @@
 //! against anything.
 
 mod client;
+mod close;
+mod codec;
 mod compact;
 mod golden;
+mod ids;
+mod validate;
