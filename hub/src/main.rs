@@ -1,2 +1,58 @@
-//! Placeholder while the workspace is laid out.
-fn main() {}
+//! The node's binary: reads the settings, says what is wrong with them, or serves until it is told
+//! to stop.
+
+use anyhow::Context;
+use clap::Parser;
+use hub::config::{Cli, Command, Config, ConfigCommand};
+use hub::server::{Deps, serve, tcp};
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What a command that is used wrongly exits with.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let config = match Config::from_settings(&cli.settings) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => run(config).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Check) => {
+            print!("{}", config.report(&cli.settings));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    hub::telemetry::start(&config.log)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("failed to listen on LISTEN={}", config.listen))?;
+    let deps = Deps::from_config(&config).await?;
+    let shutdown = CancellationToken::new();
+    tracing::info!(node = %config.server_id, "listening on http://{}", listener.local_addr()?);
+    let mut serving = std::pin::pin!(serve(tcp(listener), deps, shutdown.clone()));
+    tokio::select! {
+        result = &mut serving => return result.context("failed to serve"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    shutdown.cancel();
+    tokio::select! {
+        result = serving => result.context("failed to leave in order"),
+        _ = interrupt.recv() => anyhow::bail!("interrupted before the node had left in order"),
+    }
+}

@@ -1,6 +1,8 @@
 //! Puts a node together and runs it: the one place that knows all its parts. Listener, store,
 //! broker, clock and randomness come from outside, so that tests and the simulation run the same.
 
+mod assemble;
+
 use crate::auth::Auth;
 use crate::broker::Broker;
 use crate::clock::Clock;
