@@ -3,6 +3,8 @@
 
 mod cursors;
 mod dispatch;
+#[cfg(test)]
+mod tests;
 
 use crate::store::{Committed, Event, Op};
 use cursors::Cursors;
