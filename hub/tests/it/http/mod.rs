@@ -1,0 +1,13 @@
+//! The REST API, health and the page over real sockets.
+
+mod accounts;
+mod config;
+mod errors;
+mod limits;
+mod members;
+mod messages;
+mod node;
+mod pages;
+mod rooms;
+mod support;
+mod tokens;
