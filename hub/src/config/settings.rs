@@ -151,7 +151,7 @@ settings! {
         "Frames of one connection, or off";
     trusted_proxies "TRUSTED_PROXIES" --"trusted-proxies" = "", Plain,
         "Addresses and networks, with commas, of proxies whose X-Forwarded-For is believed";
-    connections_max "CONNECTIONS_MAX" --"connections-max" = "100000", Plain,
+    connections_max "CONNECTIONS_MAX" --"connections-max" = "15000", Plain,
         "Most WebSocket connections of this node";
     drain_grace "DRAIN_GRACE" --"drain-grace" = "20s", Plain,
         "How long connections have to move to other nodes when this one stops";

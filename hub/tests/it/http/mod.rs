@@ -1,6 +1,7 @@
 //! The REST API, health and the page over real sockets.
 
 mod accounts;
+mod binary;
 mod config;
 mod errors;
 mod limits;

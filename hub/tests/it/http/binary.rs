@@ -1,0 +1,130 @@
+//! The binary itself: settings from the environment, an embedded start, an orderly end.
+
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The hub with nothing in its environment but this.
+fn hub(args: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
+    command.args(args).env_clear().envs(env.iter().copied());
+    command
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn config_check_prints_what_is_in_effect_and_opens_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let env = [("HUB_DATA", data.to_str().unwrap()), ("LISTEN", "0.0.0.0:9000"), ("SERVER_ID", "")];
+    let Output { status, stdout, .. } = hub(&["config", "check"], &env).output().unwrap();
+    assert!(status.success());
+    let report = text(&stdout);
+    assert!(report.contains("LISTEN                  0.0.0.0:9000 (set)"), "{report}");
+    assert!(report.contains("REGISTRATION            open (default)"), "{report}");
+    assert!(report.contains("data/jwt-secret (default)"), "{report}");
+    assert!(!data.exists(), "a check makes nothing");
+    let Output { stdout, .. } = hub(&["--listen", "[::1]:7", "config", "check"], &env).output().unwrap();
+    assert!(
+        text(&stdout).contains("LISTEN                  [::1]:7 (set)"),
+        "a flag outdoes the environment"
+    );
+}
+
+#[test]
+fn wrong_settings_end_it_with_2_before_anything_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let env = [
+        ("HUB_DATA", data.to_str().unwrap()),
+        ("DATABASE_URL", "postgres://ada:hunter2@db/chat"),
+        ("JWT_SECRET", "hunter2"),
+    ];
+    for args in [&[][..], &["serve"], &["config", "check"]] {
+        let Output { status, stdout, stderr } = hub(args, &env).output().unwrap();
+        assert_eq!(status.code(), Some(2), "{args:?}");
+        let told = text(&stderr);
+        assert!(
+            told.contains("DATABASE_URL (--database-url) is \"postgres://ada:<redacted>@db/chat\""),
+            "{told}"
+        );
+        assert!(told.contains("JWT_SECRET (--jwt-secret) is \"<redacted>\""), "{told}");
+        assert!(!told.contains("hunter2") && stdout.is_empty(), "{told}");
+    }
+    assert!(!data.exists());
+    assert_eq!(hub(&["--nonsense"], &[]).output().unwrap().status.code(), Some(2));
+}
+
+struct Running {
+    child: Child,
+    address: String,
+}
+
+fn start(data: &Path) -> Running {
+    let env = [("HUB_DATA", data.to_str().unwrap()), ("LISTEN", "127.0.0.1:0"), ("RUST_LOG", "warn")];
+    let mut child = hub(&[], &env).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("Hubbub is at ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
+    Running { child, address }
+}
+
+impl Running {
+    async fn post(&self, path: &str, token: &str, body: Value) -> Value {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("{}{path}", self.address)).bearer_auth(token).json(&body);
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
+    fn signal(mut self, signal: &str) -> Option<i32> {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[tokio::test]
+async fn an_embedded_hub_keeps_everything_over_an_end_of_any_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let hub = start(&data);
+    let credentials = json!({ "username": "ada", "password": "correct horse" });
+    let session = hub.post("/api/register", "", credentials.clone()).await;
+    let token = session["access_token"].as_str().unwrap();
+    let room = hub.post("/api/rooms", token, json!({ "name": "general", "kind": "public" })).await;
+    let messages = format!("/api/rooms/{}/messages", room["id"]);
+    hub.post(&messages, token, json!({ "content": "one" })).await;
+    for (path, mode) in
+        [(data.clone(), 0o700), (data.join("jwt-secret"), 0o600), (data.join("hubbub.db"), 0o600)]
+    {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
+    }
+    assert_eq!(hub.signal("-KILL"), None);
+
+    let hub = start(&data);
+    let second = hub.post(&messages, token, json!({ "content": "two" })).await;
+    assert_eq!(second["message_no"], 2, "the token and the first message outlived the kill");
+    assert_eq!(hub.signal("-TERM"), Some(0));
+
+    let hub = start(&data);
+    hub.post("/api/login", "", credentials).await;
+    assert_eq!(hub.signal("-INT"), Some(0));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("HUB_DATA", dir.path().to_str().unwrap()), ("LISTEN", address.as_str())];
+    let Output { status, stderr, .. } = hub(&[], &env).output().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let told = text(&stderr);
+    assert!(told.contains(&format!("cannot listen on {address} (LISTEN)")), "{told}");
+}
