@@ -4,7 +4,7 @@
 use anyhow::Context;
 use clap::Parser;
 use hub::config::{Cli, Command, Config, ConfigCommand};
-use hub::server::{Deps, serve, tcp};
+use hub::server::{Deps, raise_file_limit, serve, tcp};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +37,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    raise_file_limit(config.connections_max);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listener = TcpListener::bind(config.listen)
         .await

@@ -67,11 +67,14 @@ struct Running {
 }
 
 fn start(data: &Path) -> Running {
-    let env = [("HUB_DATA", data.to_str().unwrap()), ("LISTEN", "127.0.0.1:0"), ("RUST_LOG", "warn")];
-    let mut child = hub(&[], &env).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("Hubbub is at ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
+    let env = [("HUB_DATA", data.to_str().unwrap()), ("LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json")];
+    let mut child = hub(&[], &env).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = log.by_ref().find(|line| line.contains("listening on")).expect("the node listens");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let address = line["message"].as_str().unwrap().strip_prefix("listening on ").unwrap().to_owned();
+    // Read on, so that the node can write.
+    std::thread::spawn(move || log.count());
     Running { child, address }
 }
 
@@ -126,5 +129,5 @@ async fn an_address_that_is_taken_is_told() {
     let Output { status, stderr, .. } = hub(&[], &env).output().unwrap();
     assert_eq!(status.code(), Some(1));
     let told = text(&stderr);
-    assert!(told.contains(&format!("cannot listen on {address} (LISTEN)")), "{told}");
+    assert!(told.contains(&format!("failed to listen on LISTEN={address}")), "{told}");
 }

@@ -122,7 +122,7 @@ impl HubBuilder {
         #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for it")]
         let serving = tokio::spawn(serve(listener, deps, shutdown.clone()));
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Hub { address, client, clock, store: self.store, shutdown, serving }
+        Hub { address, client, clock, shutdown, serving }
     }
 }
 
@@ -131,7 +131,6 @@ pub struct Hub {
     pub address: SocketAddr,
     pub client: reqwest::Client,
     pub clock: Arc<TestClock>,
-    pub store: Arc<dyn Store>,
     pub shutdown: CancellationToken,
     pub serving: JoinHandle<std::io::Result<()>>,
 }
