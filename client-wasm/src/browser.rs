@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const HOST: &str = r"
-/** What the client hands out. None of it may call the client again before it returns. */
+/** What the client hands out. None of it may free the client before it returns. */
 export interface Host {
   /** Something happened: a ClientEvent as JSON. */
   event(json: string): void;
