@@ -1,5 +1,5 @@
 //! The hub from outside: one binary for all integration tests.
-#![expect(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+#![expect(unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod http;
 mod store;

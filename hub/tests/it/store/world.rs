@@ -20,6 +20,11 @@ impl World {
         Self { store, ticks: AtomicU64::new(1) }
     }
 
+    /// A store that was used before: names and times go on far behind those of its first world.
+    pub fn later(store: Arc<dyn Store>) -> Self {
+        Self { store, ticks: AtomicU64::new(1_000_000) }
+    }
+
     pub fn now(&self) -> Timestamp {
         Timestamp(1_000 + self.ticks.fetch_add(1, Ordering::Relaxed))
     }

@@ -1,7 +1,16 @@
 //! What every store must hold, written once. Each case becomes one test a store, named for the
 //! behaviour that it holds.
 
+mod accounts;
+mod concurrency;
+mod history;
+mod members;
 mod messages;
+mod numbers;
+mod reactions;
+mod read;
+mod retries;
+mod rooms;
 
 use super::factory::StoreFactory;
 use super::world::World;
