@@ -322,3 +322,6 @@ impl Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

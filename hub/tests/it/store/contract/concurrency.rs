@@ -2,12 +2,12 @@
 
 use super::contract;
 use crate::store::world::{World, content, decode};
-use futures_util::future::join_all;
 use hub::store::{Append, Committed, Op, RoomOp, Store};
 use protocol::event::RoomEvent;
 use protocol::{ClientId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 contract! {
@@ -66,10 +66,10 @@ async fn thirty_two_writers_leave_dense_numbers_and_a_follower_misses_nothing(w:
     let ann = w.user("ann").await;
     let room = w.public_room(&[ann]).await;
     let messages = WRITERS * SENDS;
-    let follower = tokio::spawn(follow(w.store.clone(), room, messages));
-    let writers = (0..WRITERS).map(|writer| tokio::spawn(write(w.store.clone(), ann, room, writer)));
-    let committed: Vec<Committed> = join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
-    let seen = follower.await.unwrap();
+    let writers = (0..WRITERS).map(|writer| write(w.store.clone(), ann, room, writer));
+    let writers = writers.collect::<JoinSet<_>>().join_all();
+    let (seen, committed) = tokio::join!(follow(w.store.clone(), room, messages), writers);
+    let committed: Vec<Committed> = committed.into_iter().flatten().collect();
 
     let dense = |numbers: &BTreeSet<u64>, from: u64| {
         let expected: BTreeSet<u64> = (from..from + messages).collect();
@@ -93,9 +93,9 @@ async fn retries_that_race_leave_one_message(w: World) {
     let append = send(ann, room, 1_000_000);
     let tries = (0..16).map(|_| {
         let (store, append) = (w.store.clone(), append.clone());
-        tokio::spawn(async move { store.append(vec![append]).await.unwrap().remove(0).unwrap() })
+        async move { store.append(vec![append]).await.unwrap().remove(0).unwrap() }
     });
-    let tries: Vec<Committed> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
+    let tries: Vec<Committed> = tries.collect::<JoinSet<_>>().join_all().await;
     let results: BTreeSet<_> = tries.iter().map(|c| (c.seq, c.message.unwrap().message_id)).collect();
     assert_eq!(results.len(), 1, "all get the first result");
     assert_eq!(tries.iter().map(|c| c.events.len()).sum::<usize>(), 1, "and one made the event");
@@ -115,13 +115,13 @@ async fn joins_and_leaves_that_race_leave_a_true_count(w: World) {
             .map(|op| w.append(*user, Op::in_room(room, op)))
             .collect();
         let store = w.store.clone();
-        tokio::spawn(async move {
+        async move {
             for append in appends {
                 store.append(vec![append]).await.unwrap().remove(0).unwrap();
             }
-        })
+        }
     });
-    join_all(turns).await.into_iter().for_each(Result::unwrap);
+    turns.collect::<JoinSet<_>>().join_all().await;
     let page = w.store.members(ann, room, None, 100).await.unwrap().unwrap();
     // Those with an odd number of turns are in, and the owner.
     assert_eq!((page.members.len(), w.room(ann, room).await.member_count), (7, 7));
@@ -135,14 +135,15 @@ async fn reading_goes_on_while_batches_are_written(w: World) {
     let (store, batches) = (w.store.clone(), 20);
     let batch = |n: u64| (0..50).map(|m| send(ann, room, 1_000_000 + n * 50 + m)).collect::<Vec<_>>();
     let batches: Vec<_> = (0..batches).map(batch).collect();
-    let writer = tokio::spawn(async move {
+    let mut writer = JoinSet::new();
+    let handle = writer.spawn(async move {
         for batch in batches {
             store.append(batch).await.unwrap();
         }
     });
     let mut last = Seq(0);
     loop {
-        let done = writer.is_finished();
+        let done = handle.is_finished();
         let page = w.page(ann, room, protocol::model::Anchor::Latest, 3).await;
         // A page is of one moment: its newest message is the room's newest event.
         if let Some(newest) = page.messages.last() {
@@ -155,6 +156,6 @@ async fn reading_goes_on_while_batches_are_written(w: World) {
             break;
         }
     }
-    writer.await.unwrap();
+    writer.join_all().await;
     assert_eq!(last, Seq(1_001));
 }

@@ -145,9 +145,9 @@ async fn giving_the_room_away_is_two_events(w: World) {
     let [ann, bob] = w.users(["ann", "bob"]).await;
     let room = w.public_room(&[ann, bob]).await;
     let given = w.ok(ann, room, RoomOp::SetRole { user_id: bob, role: Role::Owner }).await;
-    let roles = given.events.iter().map(|event| match decode(event) {
-        RoomEvent::RoleChanged(changed) => (changed.user_id, changed.role, changed.seq),
-        other => panic!("{other:?}"),
+    let roles = given.events.iter().map(|event| {
+        let RoomEvent::RoleChanged(changed) = decode(event) else { panic!("no role") };
+        (changed.user_id, changed.role, changed.seq)
     });
     let first = given.seq;
     assert_eq!(roles.collect::<Vec<_>>(), [(bob, Role::Owner, first), (ann, Role::Admin, first.next())]);
