@@ -9,7 +9,7 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   forbidOnly: true,
-  timeout: 30_000,
+  timeout: 60_000,
   use: {
     launchOptions: {
       executablePath: process.env.HUBBUB_CHROMIUM ?? '/usr/bin/chromium',

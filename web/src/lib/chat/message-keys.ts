@@ -49,8 +49,7 @@ function move(context: Context, log: HTMLElement, from: number, by: 1 | -1): voi
     there.focus({ preventScroll: true });
     there.scrollIntoView({ block: 'nearest' });
   } else {
-    context.list.toRow(to, 'center');
-    requestAnimationFrame(() => focus()?.focus({ preventScroll: true }));
+    void context.list.toRow(to).then(() => focus()?.focus({ preventScroll: true }));
   }
   context.activate(row.key);
 }

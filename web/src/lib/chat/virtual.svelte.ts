@@ -98,23 +98,39 @@ export class VirtualList {
     );
   }
 
-  /** Shows a row, once it and those around it are measured. */
-  toRow(at: number, align: 'start' | 'center'): Promise<void> {
+  /** Shows a row this share of the view below its top, once it and those above are measured. */
+  toRowBelow(at: number, share: number): Promise<void> {
+    const wanted = (element: HTMLElement) => {
+      const start = this.#core.getOffsetForIndex(at, 'start')?.[0] ?? 0;
+      const most = element.scrollHeight - element.clientHeight;
+      return Math.max(0, Math.min(start - share * element.clientHeight, most));
+    };
     return this.#reach(
-      () => this.#core.scrollToIndex(at, { align }),
+      (element) => this.#core.scrollToOffset(wanted(element)),
+      (element) => Math.abs(element.scrollTop - wanted(element)) <= 1,
+    );
+  }
+
+  /** Shows a row in the middle, once it and those around it are measured. */
+  toRow(at: number): Promise<void> {
+    return this.#reach(
+      () => this.#core.scrollToIndex(at, { align: 'center' }),
       (element) => {
-        const wanted = this.#core.getOffsetForIndex(at, align)?.[0] ?? 0;
+        const wanted = this.#core.getOffsetForIndex(at, 'center')?.[0] ?? 0;
         return Math.abs(element.scrollTop - wanted) <= 1;
       },
     );
   }
 
   /** Scrolls until it is there in two frames running: rows are measured on the way. */
-  async #reach(scroll: () => void, isThere: (element: HTMLElement) => boolean): Promise<void> {
+  async #reach(
+    scroll: (element: HTMLElement) => void,
+    isThere: (element: HTMLElement) => boolean,
+  ): Promise<void> {
     let calm = 0;
     for (let frame = 0; frame < FRAMES_MAX && calm < 2; frame += 1) {
       if (this.#scroller === undefined) return;
-      if (calm === 0) scroll();
+      if (calm === 0) scroll(this.#scroller);
       await new Promise(requestAnimationFrame);
       calm = this.#scroller !== undefined && isThere(this.#scroller) ? calm + 1 : 0;
     }
@@ -135,10 +151,10 @@ export class VirtualList {
     return { first, last: seen.at(-1)?.index ?? -1 };
   }
 
-  /** How far the top of the view is below the start of row `at`. */
-  above(at: number): number {
+  /** How far the start of row `at` is below the top of the view. */
+  top(at: number): number {
     const item = this.#core.getVirtualItems().find((one) => one.index === at);
-    return (this.#core.scrollOffset ?? 0) - (item?.start ?? 0);
+    return (item?.start ?? 0) - (this.#core.scrollOffset ?? 0);
   }
 }
 
