@@ -1,11 +1,15 @@
 //! The node's binary: reads the settings, says what is wrong with them, or serves until it is told
 //! to stop.
 
+mod embedded;
+
 use anyhow::Context;
 use clap::Parser;
+use embedded::EmbeddedPages;
 use hub::config::{Cli, Command, Config, ConfigCommand};
 use hub::server::{Deps, raise_file_limit, serve, tcp};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +46,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("failed to listen on LISTEN={}", config.listen))?;
-    let deps = Deps::from_config(&config).await?;
+    let deps = Deps::from_config(&config, Arc::new(EmbeddedPages)).await?;
     let shutdown = CancellationToken::new();
     tracing::info!(node = %config.server_id, "listening on http://{}", listener.local_addr()?);
     let mut serving = std::pin::pin!(serve(tcp(listener), deps, shutdown.clone()));

@@ -3,6 +3,7 @@
 use crate::cli::RunArgs;
 use crate::cmd::Cmd;
 use crate::report::{self, Outcome, Report};
+use crate::stamp::Stamp;
 use crate::{host, web};
 use anyhow::Result;
 use std::thread;
@@ -23,7 +24,10 @@ pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
         web::build(report);
     });
     report.step_after(&["hub library", "page"], "hub", "linking the hub with the page", || {
-        Cmd::cargo(&["build", "--locked", "-p", "hub", "--bin", "hub"]).args(profile).quiet("hub")?;
+        Cmd::cargo(&["build", "--locked", "-p", "hub", "--bin", "hub"])
+            .args(profile)
+            .env("HUB_PAGE_PRINT", Stamp::of("embedded", &["web/dist"], &[])?.print())
+            .quiet("hub")?;
         Ok(Outcome::Done)
     });
     if !report.close() {

@@ -32,6 +32,11 @@ impl Stamp {
         Ok(Self { file: stamps.join(step), print: format!("{:016x}", hasher.finish()) })
     }
 
+    /// The fingerprint itself.
+    pub(crate) fn print(&self) -> &str {
+        &self.print
+    }
+
     /// Whether the step succeeded with these inputs and all its outputs are still there.
     pub(crate) fn is_fresh(&self, outputs: &[PathBuf]) -> bool {
         outputs.iter().all(|output| output.exists())

@@ -17,7 +17,7 @@ mod rooms;
 pub use client_address::{Peer, WithPeers};
 pub use error::{ApiError, ErrorBody, ErrorDetail};
 pub use openapi::document;
-pub use pages::{EmbeddedPages, PageFile, Pages};
+pub use pages::{NoPages, PageFile, Pages};
 
 use crate::auth::Auth;
 use crate::broker::Broker;

@@ -9,8 +9,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use protocol::ErrorCode;
-use rust_embed::RustEmbed;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,24 +29,13 @@ pub struct PageFile {
     pub mime: String,
 }
 
-/// The page as it was built, in the binary; a debug build reads it from disk each time.
+/// No page: the node serves its API alone.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct EmbeddedPages;
+pub struct NoPages;
 
-#[derive(RustEmbed)]
-#[folder = "../web/dist"]
-#[allow_missing = true]
-struct Dist;
-
-impl Pages for EmbeddedPages {
-    fn file(&self, name: &str) -> Option<PageFile> {
-        let file = Dist::get(name)?;
-        let mime = file.metadata.mimetype().to_owned();
-        let bytes = match file.data {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => bytes.into(),
-        };
-        Some(PageFile { bytes, hash: file.metadata.sha256_hash(), mime })
+impl Pages for NoPages {
+    fn file(&self, _: &str) -> Option<PageFile> {
+        None
     }
 }
 

@@ -5,7 +5,7 @@ use crate::auth::{Auth, Keys, Passwords};
 use crate::broker::local::LocalBroker;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreConfig};
-use crate::http::EmbeddedPages;
+use crate::http::Pages;
 use crate::limits::RateLimits;
 use crate::random::{Random, SystemRandom};
 use crate::store::Store;
@@ -22,7 +22,7 @@ impl Deps {
     ///
     /// # Errors
     /// When something cannot be opened; says what and why.
-    pub async fn from_config(config: &Config) -> anyhow::Result<Self> {
+    pub async fn from_config(config: &Config, pages: Arc<dyn Pages>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let secret = config.jwt_secret.load(random.as_ref())?;
@@ -47,7 +47,7 @@ impl Deps {
             random,
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&config.rates)),
-            pages: Arc::new(EmbeddedPages),
+            pages,
             settings: NodeSettings {
                 node: config.server_id.clone(),
                 connections_max: config.connections_max,

@@ -21,7 +21,8 @@ const fn pure(module: &'static str, may_use: &'static [&'static str]) -> Layer {
 
 /// The hub's layers. A module belongs to the longest entry that it begins with.
 const LAYERS: &[Layer] = &[
-    layer("main", &["config", "server", "telemetry"]),
+    layer("main", &["config", "embedded", "server", "telemetry"]),
+    layer("embedded", &["http"]),
     layer("server", &["*"]),
     layer("config", &["auth", "limits", "random"]),
     pure("config::duration", &[]),

@@ -5,7 +5,7 @@ use hub::auth::{Auth, AuthSettings, Keys, PasswordParams, Passwords};
 use hub::broker::Broker;
 use hub::broker::local::LocalBroker;
 use hub::clock::SystemClock;
-use hub::http::EmbeddedPages;
+use hub::http::NoPages;
 use hub::limits::{RateLimits, Rates};
 use hub::random::SystemRandom;
 use hub::server::{Deps, NodeSettings, serve, tcp};
@@ -67,7 +67,7 @@ impl NodeBuilder {
             random,
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&self.rates)),
-            pages: Arc::new(EmbeddedPages),
+            pages: Arc::new(NoPages),
             settings: self.settings,
         };
         #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for it")]

@@ -29,6 +29,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         return vec![Violation::new(DOCUMENT, 1, "is missing: it specifies the wire protocol")];
     };
     let document = Document::read(text);
+    if let Some(empty) = source.without_frames() {
+        return vec![Violation::new(
+            empty,
+            1,
+            "the tidy test finds no frames here: teach it how they are written",
+        )];
+    }
     let wire = source.wire();
     let unknown = wire.unknown.iter().map(|(at, text)| Violation::new(&at.path, at.line, text.clone()));
     let missing = wire.facts.iter().filter_map(|fact| {
@@ -173,6 +180,12 @@ Nothing.
             "#[serde(rename = \"r\")]",
         );
         assert!(found(&client, COMPLETE)[0].contains("rename"), "{:?}", found(&client, COMPLETE));
+    }
+
+    #[test]
+    fn frames_that_are_written_in_another_way_are_found() {
+        let client = CLIENT.replace("ClientMessage", "FromClient");
+        assert!(found(&client, COMPLETE)[0].contains("finds no frames"));
     }
 
     #[test]
