@@ -63,6 +63,7 @@ test('new messages do not move what is read, and are counted on the way to them'
   await page.getByRole('button', { name: '25 new' }).click();
   await expect(saying(page, 'arrived 24')).toBeInViewport();
   await expect(page.locator('.latest')).toHaveCount(0);
+  await expect(log(page)).toBeFocused();
 });
 
 test('at the end the list follows what arrives', async ({ page }) => {

@@ -57,6 +57,8 @@ export class Session {
     } finally {
       drafts.clear();
       this.#forget();
+      // It ended by one's own wish: there is nothing to explain.
+      this.ended = undefined;
       this.phase = 'signed_out';
     }
   }
@@ -133,6 +135,8 @@ export class Session {
         this.limits = event.limits;
         this.rooms = new Map(event.rooms.map((room) => [room.id, room]));
         this.ready = true;
+        // Another tab of this browser signed in.
+        if (this.phase === 'signed_out') void this.start();
         if (this.currentId !== undefined) this.open(this.currentId);
         return;
       case 'room_changed':
