@@ -3,6 +3,9 @@ import { defineConfig } from '@playwright/test';
 /** Where the page on the fake client is served. */
 const PAGE_PORT = Number(process.env.HUBBUB_PAGE_PORT ?? 4179);
 
+/** The tests of page and hub together bring what they need; only the page's own need a server. */
+const LIVE_ONLY = /--project[= ]live/.test(process.argv.join(' '));
+
 export default defineConfig({
   outputDir: 'test-results/output',
   reporter: [['./tests/reporter.ts']],
@@ -25,14 +28,22 @@ export default defineConfig({
       ],
     },
   },
-  // Only the page's own tests need it; without them it is a moment's work.
-  webServer: {
-    command: `npx vite build --mode fake && npx vite preview --mode fake --host 127.0.0.1 --port ${PAGE_PORT} --strictPort`,
-    url: `http://127.0.0.1:${PAGE_PORT}/fake.html`,
-    timeout: 60_000,
-  },
+  webServer: LIVE_ONLY
+    ? []
+    : {
+        command: `npx vite build --mode fake && npx vite preview --mode fake --host 127.0.0.1 --port ${PAGE_PORT} --strictPort`,
+        url: `http://127.0.0.1:${PAGE_PORT}/fake.html`,
+        timeout: 60_000,
+      },
   projects: [
     { name: 'page', testDir: 'tests/page', use: { baseURL: `http://127.0.0.1:${PAGE_PORT}` } },
-    { name: 'live', testDir: 'tests/live' },
+    {
+      name: 'live',
+      testDir: 'tests/live',
+      // A hub starts, hashes passwords and is killed within a test, two at a time on few cores.
+      timeout: 180_000,
+      expect: { timeout: 15_000 },
+      use: { screenshot: 'only-on-failure' },
+    },
   ],
 });
