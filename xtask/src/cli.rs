@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, e2e, lint, run, test, tidy, unit, wasm, web};
+use crate::{budget, e2e, lint, readme, run, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,7 +36,7 @@ enum Command {
     Web,
     /// Run the Rust tests, the doc tests and the page's unit tests
     Unit,
-    /// Run the browser tests
+    /// Run the tests that start a hub: README's walk with curl and the browser tests
     E2e {
         /// Only these: page (no hub needed) or live (page and hub)
         #[arg(long, value_parser = ["page", "live"])]
@@ -103,6 +103,10 @@ fn work(command: &Command, report: &Report) {
         }
         Command::E2e { project, args } => {
             web::build(report);
+            if project.as_deref() != Some("page") {
+                e2e::hub(report);
+                readme::check(report);
+            }
             e2e::run(report, project.as_deref(), args);
         }
         Command::Budget => {

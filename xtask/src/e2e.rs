@@ -4,27 +4,32 @@ use crate::cmd::Cmd;
 use crate::report::{Outcome, Report};
 use crate::{host, setup};
 use anyhow::Result;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long one project of tests may take.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
-/// Runs the browser tests: all projects, or the one that is named.
-pub(crate) fn run(report: &Report, project: Option<&str>, args: &[String]) {
-    report.step("browser", "looking for Chromium", setup::browser);
-    report.step("hub", "building the hub for the browser tests", || {
+/// Builds the hub that tests start.
+pub(crate) fn hub(report: &Report) {
+    report.step("hub", "building the hub for the tests that start it", || {
         Cmd::cargo(&["build", "--locked", "-p", "hub"]).quiet("hub-debug")?;
         Ok(Outcome::Done)
     });
-    for (name, step, what) in [
-        ("page", "e2e page", "browser tests of the page alone"),
-        ("live", "e2e live", "browser tests of page and hub together"),
-    ] {
-        if project.is_none_or(|project| project == name) {
-            let needed = ["page", "browser", "hub"];
-            report.step_after(&needed, step, what, || playwright(name, args));
-        }
+}
+
+/// Runs the browser tests: all projects, or the one that is named. They need the page, and
+/// all but `page` the hub.
+pub(crate) fn run(report: &Report, project: Option<&str>, args: &[String]) {
+    report.step("browser", "looking for Chromium", setup::browser);
+    if project != Some("live") {
+        let what = "browser tests of the page alone";
+        report.step_after(&["page", "browser"], "e2e page", what, || playwright("page", args));
+    }
+    if project != Some("page") {
+        let what = "browser tests of page and hub together";
+        report.step_after(&["page", "browser", "hub"], "e2e live", what, || playwright("live", args));
     }
 }
 
@@ -32,12 +37,18 @@ fn playwright(project: &str, args: &[String]) -> Result<Outcome> {
     Cmd::npm("npx", &["--no-install", "playwright", "test", "--project", project])
         .args(args)
         .env("HUB_BIN", hub_binary())
+        .env("HUBBUB_PAGE_PORT", free_port()?.to_string())
         .within(DEADLINE)
         .show()?;
     Ok(Outcome::Done)
 }
 
-/// The hub that the browser tests start: the debug build, which reads the page from `web/dist`.
-fn hub_binary() -> PathBuf {
+/// A port that nobody listens on now: two runs on one machine do not meet.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The hub that tests start: the debug build, which reads the page from `web/dist`.
+pub(crate) fn hub_binary() -> PathBuf {
     host::target_dir().join("debug/hub")
 }

@@ -8,6 +8,7 @@ mod codegen;
 mod e2e;
 mod host;
 mod lint;
+mod readme;
 mod report;
 mod run;
 mod setup;
