@@ -149,11 +149,15 @@ where
     T: FromStr<Err: std::fmt::Display>,
     S: Send + Sync,
 {
-    let invalid =
-        |problem: String| ApiError::new(ErrorCode::InvalidField, format!("{name}: {problem}")).field(name);
-    let params = RawPathParams::from_request_parts(parts, state)
-        .await
-        .map_err(|rejection| invalid(rejection.body_text()))?;
+    let invalid = |name: &str, problem: String| {
+        ApiError::new(ErrorCode::InvalidField, format!("{name}: {problem}")).field(name.to_owned())
+    };
+    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|rejection| {
+        let text = rejection.body_text();
+        // The one that is no text may be another than the one that is read.
+        let at_fault = text.split('`').nth(1).unwrap_or(name).to_owned();
+        invalid(&at_fault, text)
+    })?;
     let value = params.iter().find(|(param, _)| *param == name).map_or("", |(_, value)| value);
-    value.parse().map_err(|error: T::Err| invalid(error.to_string()))
+    value.parse().map_err(|error: T::Err| invalid(name, error.to_string()))
 }

@@ -160,7 +160,7 @@ async fn reactions_are_put_on_and_taken_off() {
     let wrong = format!("PUT {}/reactions/no", path(&message));
     hub.call(&ada, &wrong, None).await.error(400, "invalid_field", Some("emoji"));
     let wrong = format!("PUT {}/reactions/%FF", path(&message));
-    hub.call(&ada, &wrong, None).await.error(400, "invalid_field", Some("message_id"));
+    hub.call(&ada, &wrong, None).await.error(400, "invalid_field", Some("emoji"));
 }
 
 #[tokio::test]
