@@ -7,15 +7,11 @@ use anyhow::Context;
 use clap::Parser;
 use embedded::EmbeddedPages;
 use hub::config::{Cli, Command, Config, ConfigCommand};
-use hub::server::{Deps, raise_file_limit, serve, tcp};
+use hub::server::{Deps, Stops, raise_file_limit, serve, tcp};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// What a command that is used wrongly exits with.
-const EXIT_USAGE: u8 = 2;
 
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
@@ -23,7 +19,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
-            return Ok(ExitCode::from(EXIT_USAGE));
+            // As for any command that is used wrongly.
+            return Ok(ExitCode::from(2));
         }
     };
     match cli.command.unwrap_or(Command::Serve) {
@@ -42,7 +39,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(config.connections_max);
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut stops = Stops::new()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("failed to listen on LISTEN={}", config.listen))?;
@@ -52,12 +49,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut serving = std::pin::pin!(serve(tcp(listener), deps, shutdown.clone()));
     tokio::select! {
         result = &mut serving => return result.context("failed to serve"),
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = stops.next() => {}
     }
     shutdown.cancel();
     tokio::select! {
         result = serving => result.context("failed to leave in order"),
-        _ = interrupt.recv() => anyhow::bail!("interrupted before the node had left in order"),
+        () = stops.next() => anyhow::bail!("told to stop again before the node had left in order"),
     }
 }

@@ -2,9 +2,9 @@
 //! broker, clock and randomness come from outside, so that tests and the simulation run the same.
 
 mod assemble;
-mod files;
+mod process;
 
-pub use files::raise_file_limit;
+pub use process::{Stops, raise_file_limit};
 
 use crate::auth::Auth;
 use crate::broker::Broker;
