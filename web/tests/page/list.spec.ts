@@ -2,7 +2,7 @@
 // one has seen is read.
 
 import type { Page } from '@playwright/test';
-import { calls, expect, openRoom, saying, test, topOf, WIDE } from './page.ts';
+import { calls, expect, open, openRoom, saying, test, topOf, WIDE } from './page.ts';
 
 test.use({ viewport: WIDE });
 
@@ -155,4 +155,31 @@ test('a room whose events were skipped is loaded again', async ({ page }) => {
   await openRoom(page, { room: 2 });
   await page.evaluate(() => window.fake.resetRoom(2));
   await expect(saying(page, '40: ')).toBeInViewport();
+});
+
+test('where everything fits, the day has one label, and what is there is read', async ({ page }) => {
+  await open(page, { room: 2 });
+  await page.evaluate(() => {
+    for (const text of ['first', 'second', 'third']) window.fake.receive(5, 4, text);
+  });
+  await page.locator('.room', { hasText: 'reading-club' }).click();
+  await expect(saying(page, 'third')).toBeInViewport();
+  await expect.poll(async () => (await calls(page, 'markRead')).at(-1)).toEqual(['markRead', 5, 3]);
+  await expect(page.locator('.row .day__label')).toBeVisible();
+  await expect(page.locator('.day-chip')).toHaveCount(0);
+});
+
+test('in a busy room what is seen is read all the same', async ({ page }) => {
+  await openRoom(page, { room: 2 });
+  await page.mouse.move(700, 400);
+  await page.mouse.wheel(0, 100);
+  await page.evaluate(() => {
+    let at = 0;
+    const timer = setInterval(() => {
+      at += 1;
+      window.fake.receive(2, 4, `busy ${at}`);
+      if (at === 100) clearInterval(timer);
+    }, 50);
+  });
+  await expect.poll(async () => (await calls(page, 'markRead')).length, { timeout: 3500 }).toBeGreaterThan(0);
 });

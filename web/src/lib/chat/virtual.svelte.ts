@@ -23,6 +23,7 @@ export class VirtualList {
   #version = $state(0);
   #scroller: HTMLElement | undefined;
   #rows: readonly Row[] = [];
+  #follows = true;
   /** Inside Svelte's own update the change is taken along; a second flush within would not be. */
   #attaching = false;
   readonly #core: Virtualizer<HTMLElement, HTMLElement>;
@@ -43,7 +44,7 @@ export class VirtualList {
       observeElementOffset,
       overscan: OVERSCAN,
       anchorTo: 'end' as const,
-      followOnAppend: true,
+      followOnAppend: this.#follows,
       scrollEndThreshold: END_PX,
       paddingStart: PADDING,
       paddingEnd: PADDING,
@@ -54,12 +55,19 @@ export class VirtualList {
     };
   }
 
-  /** What to draw for `rows`. Call it in a `$derived`: it also changes with scrolling. */
-  layout(rows: readonly Row[]): { items: VirtualItem[]; total: number } {
+  /**
+   * What to draw for `rows`, whose end is followed as rows are appended if that `follows`. Call it
+   * in a `$derived`: it also changes with scrolling.
+   */
+  layout(rows: readonly Row[], follows: boolean): { items: VirtualItem[]; total: number } {
     void this.#version;
     if (rows !== this.#rows) {
+      // A page that ends where it was asked for appends nothing new: it is not to be run after.
+      const followed = this.#follows;
       this.#rows = rows;
+      this.#follows = follows && followed;
       this.#core.setOptions(this.#options());
+      this.#follows = follows;
     }
     return { items: this.#core.getVirtualItems(), total: this.#core.getTotalSize() };
   }
@@ -136,14 +144,19 @@ export class VirtualList {
     }
   }
 
+  // What is in view is read off the element: where everything fits, the core's own offset may be
+  // off by what it meant to scroll and could not.
+
   get atEnd(): boolean {
-    return this.#core.isAtEnd(END_PX);
+    const element = this.#scroller;
+    if (element === undefined) return true;
+    return element.scrollHeight - element.clientHeight - element.scrollTop < END_PX;
   }
 
   /** The rows in view: the first that is partly visible, and the last whose end is. */
   visible(): { first: number; last: number } {
-    const offset = this.#core.scrollOffset ?? 0;
-    const height = this.#core.scrollRect?.height ?? 0;
+    const offset = this.#scroller?.scrollTop ?? 0;
+    const height = this.#scroller?.clientHeight ?? 0;
     const items = this.#core.getVirtualItems();
     const first = items.find((item) => item.end > offset)?.index ?? 0;
     // A row that is taller than the view is seen when it fills it.
@@ -154,7 +167,7 @@ export class VirtualList {
   /** How far the start of row `at` is below the top of the view. */
   top(at: number): number {
     const item = this.#core.getVirtualItems().find((one) => one.index === at);
-    return (item?.start ?? 0) - (this.#core.scrollOffset ?? 0);
+    return (item?.start ?? 0) - (this.#scroller?.scrollTop ?? 0);
   }
 }
 
