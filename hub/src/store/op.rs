@@ -11,7 +11,9 @@ use std::sync::Arc;
 pub struct Append {
     /// Who asks.
     pub actor: UserId,
-    /// The asker's name for it: a second append under the same name returns the first result.
+    /// The asker's name for it, unique per asker and room (per asker for making a room): a second
+    /// append under the same name returns the first result, also to one who left meanwhile, and is
+    /// refused if it asks for something else. Only what became an event is remembered.
     pub client_id: ClientId,
     /// When the node took it.
     pub at: Timestamp,
@@ -47,7 +49,7 @@ pub enum RoomOp {
     Send {
         /// The text.
         content: String,
-        /// The message that it answers.
+        /// The message that it answers; it may be deleted by now.
         reply_to: Option<MessageId>,
     },
     /// Changes the text of one's own message.
@@ -57,7 +59,8 @@ pub enum RoomOp {
         /// The new text.
         content: String,
     },
-    /// Deletes one's own message, or as an admin anyone's.
+    /// Deletes one's own message, or as an admin anyone's: its text, mentions and reactions are gone,
+    /// it is no longer pinned, and the log keeps its events without the text.
     Delete {
         /// The message.
         message_id: MessageId,
@@ -93,9 +96,9 @@ pub enum RoomOp {
         /// The new topic.
         topic: Option<String>,
     },
-    /// Becomes a member of a public room.
+    /// Becomes a member of a public room: its owner, if all have left it.
     Join,
-    /// Stops being a member.
+    /// Stops being a member; an owner only as the last one.
     Leave,
     /// Makes someone a member: in a public room by any member, in a private one by an admin.
     Invite {
@@ -107,7 +110,8 @@ pub enum RoomOp {
         /// Whom.
         user_id: UserId,
     },
-    /// Removes someone of lesser role and keeps them out, as an admin.
+    /// Removes someone of lesser role and keeps them out, as an admin. They need not be a member; then
+    /// there is no event.
     Ban {
         /// Whom.
         user_id: UserId,
