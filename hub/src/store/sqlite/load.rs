@@ -272,8 +272,7 @@ async fn load_reactions(
     messages: &BTreeSet<MessageId>,
 ) -> Result<(), StoreError> {
     let sql = "select r.message_id, r.emoji, r.user_id, r.seq, r.emoji_seq
-        from json_each(?1) j cross join reactions r on r.message_id = j.value
-        order by r.message_id, r.emoji_seq, r.seq";
+        from json_each(?1) j cross join reactions r on r.message_id = j.value";
     let query = sqlx::query_as::<_, (i64, String, i64, i64, i64)>(sql).bind(json(messages)?);
     for (message_id, emoji, user_id, seq, emoji_seq) in query.fetch_all(db).await.map_err(before_commit)? {
         if let Some(message) = state.messages.get_mut(&MessageId::from_i64(message_id)) {

@@ -3,7 +3,7 @@
 use super::factory::{Sqlite, StoreFactory};
 use super::world::{World, content};
 use hub::store::sqlite::{OpenError, SqliteStore};
-use hub::store::{Op, Store};
+use hub::store::{Op, Store, StoreError};
 use protocol::{Epoch, Seq};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
@@ -83,6 +83,46 @@ async fn a_transaction_that_was_cut_off_leaves_nothing() {
     let log = w.log(room).await;
     let seqs: Vec<u64> = log.iter().map(|event| event.seq.0).collect();
     assert_eq!(seqs, (1..=log.len() as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_write_goes_through_beside_another_process_that_writes() {
+    let factory = Sqlite::default();
+    let w = World::new(factory.make().await);
+    let ann = w.user("ann").await;
+    let room = w.public_room(&[ann]).await;
+    let mut other = raw(&factory).await;
+    let others = async {
+        for _ in 0..60 {
+            sqlx::raw_sql("begin immediate; update users set display_name = 'Ann'; commit;")
+                .execute(&mut other)
+                .await
+                .unwrap();
+        }
+    };
+    let ours = async {
+        for _ in 0..60 {
+            w.say(ann, room, "x").await;
+        }
+    };
+    tokio::join!(others, ours);
+    assert_eq!(w.head(room).await, Seq(61));
+}
+
+#[tokio::test]
+async fn a_file_that_stays_locked_is_unavailable_and_nothing_happened() {
+    let factory = Sqlite::default();
+    let w = World::new(factory.make().await);
+    let ann = w.user("ann").await;
+    let room = w.public_room(&[ann]).await;
+    let append = w.append(ann, Op::in_room(room, content("late")));
+    let mut other = raw(&factory).await;
+    sqlx::raw_sql("begin immediate").execute(&mut other).await.unwrap();
+    let refused = w.store.append(vec![append.clone()]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert_eq!(w.head(room).await, Seq(1), "reading goes on");
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
+    assert_eq!(w.apply(append).await.unwrap().seq, Seq(2));
 }
 
 #[tokio::test]

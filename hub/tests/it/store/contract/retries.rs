@@ -13,6 +13,7 @@ contract! {
     every_operation_with_an_event_is_retried_without_effect
     a_retry_is_answered_after_the_asker_left_or_was_kicked
     a_retry_is_answered_after_the_message_was_edited_or_deleted
+    a_text_that_is_gone_never_differs
     a_name_used_for_something_else_is_refused
     a_name_is_the_askers_and_the_rooms
     a_retried_making_of_a_room_returns_the_first_room
@@ -109,6 +110,28 @@ async fn a_retry_is_answered_after_the_message_was_edited_or_deleted(w: World) {
     same(&w.apply(send).await.unwrap(), &first);
     same(&w.apply(edit).await.unwrap(), &edited);
     assert_eq!(w.message(ann, message_id).await.content, "");
+}
+
+async fn a_text_that_is_gone_never_differs(w: World) {
+    let ann = w.user("ann").await;
+    let room = w.public_room(&[ann]).await;
+    let send = w.append(ann, Op::in_room(room, content("one")));
+    let sent = w.apply(send.clone()).await.unwrap();
+    let message_id = sent.message.unwrap().message_id;
+    let edit = |content: &str| Op::in_room(room, RoomOp::Edit { message_id, content: content.into() });
+    let named = w.append(ann, edit("two"));
+    let edited = w.apply(named.clone()).await.unwrap();
+    // In the batch that deletes the message as well as after it.
+    let delete = w.append(ann, Op::in_room(room, RoomOp::Delete { message_id }));
+    let other_send = Append { op: Op::in_room(room, content("eins")), ..send };
+    let other_edit = Append { op: edit("zwei"), ..named };
+    let batch = vec![other_edit.clone(), delete, other_edit.clone(), other_send.clone()];
+    let outcomes = w.store.append(batch).await.unwrap();
+    assert_eq!(outcomes[0], Err(Rejection::ClientIdReused));
+    same(outcomes[2].as_ref().unwrap(), &edited);
+    same(outcomes[3].as_ref().unwrap(), &sent);
+    same(&w.apply(other_edit).await.unwrap(), &edited);
+    same(&w.apply(other_send).await.unwrap(), &sent);
 }
 
 async fn a_name_used_for_something_else_is_refused(w: World) {
