@@ -1,9 +1,9 @@
 //! Scripts for a session: what goes in, and what it wants done.
 
 use super::*;
-use crate::store::{Membership, RoomOp};
-use protocol::UserId;
+use crate::store::{Membership, Op, RoomOp};
 use protocol::model::{Role, RoomKind};
+use protocol::{Epoch, MessageNo, NodeId, Timestamp, UserId};
 
 const RESUME_MAX: u64 = 100;
 

@@ -2,8 +2,8 @@
 //! writes what is new since its cursors. It has no queue of events; it is woken and pulls.
 
 use super::Connections;
+use super::in_flight::{Done, InFlight};
 use super::outgoing::Outgoing;
-use super::perform::{Done, InFlight};
 use crate::limits::Limiter;
 use crate::room::ring::{RingEvent, RingRead};
 use crate::room::{Bell, Subscription, UserStream};

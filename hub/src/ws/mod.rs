@@ -1,6 +1,7 @@
 //! The WebSocket endpoint: upgrades, and one task for each connection that drives its session.
 
 mod connection;
+mod in_flight;
 mod outgoing;
 mod perform;
 

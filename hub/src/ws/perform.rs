@@ -1,108 +1,30 @@
-//! What a connection's session asks of the rest of the node, and the answers under way. Each has
-//! a deadline, and how many there are is bounded by the connection, which reads no further.
+//! What a connection's session asks of the rest of the node, and what becomes of the answers.
 
 use super::Connections;
 use super::connection::Connection;
+use super::in_flight::{Done, Joined};
 use crate::limits::RetryAfter;
-use crate::room::writer::Answer;
-use crate::room::{Permit, SubmitError, Subscription, UserStream};
+use crate::room::{Permit, SubmitError};
 use crate::session::{Action, Failure, Request, Snapshot, Subject};
-use crate::store::{Append, Event, LoginId, Op, StoreError};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
+use crate::store::{Append, Op, StoreError};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use protocol::frame::server::{HistoryPage, MembersPage, RoomsPage, ServerMessage, UserTyping};
 use protocol::model::Room;
-use protocol::{ClientId, CloseCode, ErrorCode, RequestId, RoomId, Seq, UserId};
+use protocol::{ClientId, CloseCode, ErrorCode, RequestId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a question to the store may take.
-const QUESTION_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const QUESTION_DEADLINE: Duration = Duration::from_secs(10);
 /// How long joining may take: subscribing, reading the rooms, attaching to each.
 const JOIN_DEADLINE: Duration = Duration::from_secs(20);
 /// Most rooms attached to at a time for one connection.
 const ATTACHING_MAX: usize = 32;
-/// Most events of one page for a lagging connection.
-const PAGE_EVENTS: u32 = 128;
 /// Pause before something that failed is tried again.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// A rate limit that ends sooner than this slows the connection down; a longer one is told.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-
-/// An answer.
-pub(super) enum Done {
-    Subject(Result<(Subject, Option<LoginId>), CloseCode>),
-    Joined(Result<Box<Joined>, CloseCode>),
-    Reloaded(Option<Vec<Room>>, bool),
-    Attached(Box<Room>, Option<Subscription>),
-    Permit(Box<Append>, Result<Permit, SubmitError>),
-    Committed(ClientId, Answer),
-    Answered(RequestId, Result<Box<ServerMessage>, Failure>),
-    Page(RoomId, Vec<Event>),
-    Nothing,
-}
-
-/// What a connection has once it joined.
-pub(super) struct Joined {
-    snapshot: Snapshot,
-    user_stream: UserStream,
-    subscriptions: Vec<Subscription>,
-}
-
-/// The answers under way.
-#[derive(Default)]
-pub(super) struct InFlight {
-    answers: FuturesUnordered<BoxFuture<'static, Done>>,
-    questions: usize,
-    waits_for_writer: bool,
-    is_reloading: bool,
-    reload_again: bool,
-}
-
-impl InFlight {
-    pub(super) fn len(&self) -> usize {
-        self.answers.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty()
-    }
-
-    /// How many pages are being read.
-    pub(super) const fn questions(&self) -> usize {
-        self.questions
-    }
-
-    /// Whether an operation waits for its turn; those behind it must not overtake it.
-    pub(super) const fn waits_for_writer(&self) -> bool {
-        self.waits_for_writer
-    }
-
-    pub(super) async fn next(&mut self) -> Option<Done> {
-        self.answers.next().await
-    }
-
-    fn push(&mut self, answer: impl Future<Output = Done> + Send + 'static) {
-        self.answers.push(Box::pin(answer));
-    }
-
-    /// Reads a lagging connection's next page.
-    pub(super) fn read_page(&mut self, node: Arc<Connections>, room_id: RoomId, after: Seq) {
-        self.push(async move {
-            let Ok(_permit) = node.page_reads.acquire().await else { return Done::Page(room_id, Vec::new()) };
-            let events = within(QUESTION_DEADLINE, node.store.events(room_id, after, PAGE_EVENTS)).await;
-            let events = events.unwrap_or_else(|error| {
-                tracing::warn!(room = %room_id, %error, "failed to read a page for a lagging connection");
-                Vec::new()
-            });
-            if events.is_empty() {
-                sleep(RETRY_PAUSE).await;
-            }
-            Done::Page(room_id, events)
-        });
-    }
-}
 
 impl Connection {
     /// Does what the session asks for, or begins it.
@@ -364,7 +286,7 @@ async fn answer(
     })
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     deadline: Duration,
     answer: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {

@@ -4,7 +4,7 @@ use super::client::Client;
 use hub::auth::{Auth, AuthSettings, Keys, PasswordParams, Passwords};
 use hub::broker::Broker;
 use hub::broker::local::LocalBroker;
-use hub::clock::SystemClock;
+use hub::clock::{Clock, SystemClock};
 use hub::http::NoPages;
 use hub::limits::{RateLimits, Rates};
 use hub::random::SystemRandom;
@@ -17,7 +17,7 @@ use protocol::{Epoch, Timestamp};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +103,7 @@ impl TestNode {
 
     /// A token of a user that ends in so many seconds, or ended so many ago.
     pub fn token(user: &User, ends_in_secs: i64) -> String {
-        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        let now = SystemClock.now().0.cast_signed() / 1000;
         let claims = json!({
             "sub": user.id.to_string(), "name": user.username, "jti": "test",
             "iat": now - 3600, "exp": now + ends_in_secs,
