@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod http;
+mod pair;
 mod store;
 mod support;
 mod ws;
