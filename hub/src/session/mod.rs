@@ -42,6 +42,8 @@ pub struct Session {
     deadline: Instant,
     bad_frames: u32,
     is_draining: bool,
+    /// Something changed for the user while the snapshot was on its way.
+    is_outdated: bool,
 }
 
 impl Session {
@@ -57,6 +59,7 @@ impl Session {
             deadline,
             bad_frames: 0,
             is_draining: false,
+            is_outdated: false,
         }
     }
 
@@ -64,6 +67,12 @@ impl Session {
     #[must_use]
     pub const fn reads_frames(&self) -> bool {
         matches!(self.phase, Phase::AwaitingHello | Phase::Live(_))
+    }
+
+    /// Whether the client was welcomed: nothing is written to it before.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live(_))
     }
 
     /// The user, once known.
@@ -210,12 +219,18 @@ impl Session {
         }
         self.phase = Phase::Live(subject);
         self.deadline = now + self.config.idle_timeout;
+        if std::mem::take(&mut self.is_outdated) {
+            self.actions.push_back(Action::Reload);
+        }
     }
 
     /// The user's rooms, logins or read markers may have changed.
     pub fn handle_user_changed(&mut self) {
-        if matches!(self.phase, Phase::Live(_)) {
-            self.actions.push_back(Action::Reload);
+        match self.phase {
+            Phase::Live(_) => self.actions.push_back(Action::Reload),
+            // The snapshot may have been read before.
+            Phase::Joining(..) => self.is_outdated = true,
+            Phase::AwaitingHello | Phase::Authenticating(_) | Phase::Closed => {}
         }
     }
 

@@ -180,10 +180,11 @@ impl Connection {
         for room_id in rung.rooms {
             self.session.handle_dirty(room_id);
         }
-        if rung.reload {
+        // Before the welcome nothing is written: what a frame would tell is read again then.
+        let lives = self.session.is_live();
+        if rung.reload || !lives && !rung.user_frames.is_empty() {
             self.session.handle_user_changed();
         }
-        let lives = self.session.user().is_some();
         for frame in rung.user_frames.iter().filter(|_| lives) {
             self.out.push_shared(frame);
         }

@@ -13,6 +13,9 @@ use crate::view::ClientEvent;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Most rooms that were left which are remembered.
+const LEFT_MAX: usize = 64;
+
 /// What to do with an event of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -33,6 +36,8 @@ pub(super) struct Rooms {
     /// The last event given out of each room. Never ahead of what the front end was told.
     cursors: BTreeMap<RoomId, Seq>,
     rooms: BTreeMap<RoomId, State>,
+    /// Rooms that were left over this connection, and their last event; the newest of them.
+    left: Vec<(RoomId, Seq)>,
     ready: bool,
     told_at: Option<Now>,
     untold: bool,
@@ -93,6 +98,7 @@ impl Rooms {
         let before = std::mem::take(&mut self.cursors);
         let mut skipped = Vec::new();
         self.rooms.clear();
+        self.left.clear();
         for room in &welcome.rooms {
             let had = before.get(&room.id).copied();
             // The node goes on after the cursor that it was given; after the head without one.
@@ -170,6 +176,10 @@ impl Rooms {
             // Known, and further than that: the news was overtaken.
             return;
         }
+        if self.left.iter().any(|(left, seq)| *left == room_id && *seq > head_seq) {
+            // Overtaken by its end: what follows was given out, up to the event of leaving.
+            return;
+        }
         self.cursors.insert(room_id, head_seq);
         out.event(ClientEvent::RoomChanged { room: room.clone() });
         self.rooms.insert(room_id, State::new(room));
@@ -179,10 +189,15 @@ impl Rooms {
     }
 
     pub(super) fn handle_removed(&mut self, room_id: RoomId, out: &mut Outputs) {
-        self.cursors.remove(&room_id);
-        if self.rooms.remove(&room_id).is_some() {
-            out.event(ClientEvent::RoomRemoved { room_id });
+        let cursor = self.cursors.remove(&room_id);
+        if self.rooms.remove(&room_id).is_none() {
+            return;
         }
+        if self.left.len() >= LEFT_MAX {
+            self.left.remove(0);
+        }
+        self.left.push((room_id, cursor.unwrap_or_default()));
+        out.event(ClientEvent::RoomRemoved { room_id });
     }
 
     /// How far the user has read, here or elsewhere.

@@ -261,8 +261,10 @@ impl World {
             Job::Failed(client_id, failure) => self.session(conn).handle_failed(client_id, failure),
             Job::Changed => self.session(conn).handle_user_changed(),
             Job::Marker(marker) => {
-                if self.session(conn).user().is_some() {
+                if self.session(conn).is_live() {
                     self.send_to_client(conn, protocol::encode(&ServerMessage::ReadMarker(marker)));
+                } else {
+                    self.session(conn).handle_user_changed();
                 }
             }
         }

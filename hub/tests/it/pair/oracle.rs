@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) rooms: BTreeMap<RoomId, PageRoom>,
+    /// Where the rooms ended that were left since the last welcome.
+    left: BTreeMap<RoomId, Seq>,
     pub(super) connection: Option<Connection>,
     pub(super) pending: BTreeMap<ClientId, PendingMessage>,
     /// What was acknowledged: the event of each send, and the store's incarnation.
@@ -59,12 +61,14 @@ impl Page {
                 self.connection = Some(connection.clone());
             }
             ClientEvent::Ready { rooms, .. } => {
+                self.left.clear();
                 self.rooms.retain(|room_id, _| rooms.iter().any(|room| room.id == *room_id));
                 rooms.iter().for_each(|room| self.know(room));
             }
             ClientEvent::RoomChanged { room } => self.know(room),
             ClientEvent::RoomRemoved { room_id } => {
-                assert!(self.rooms.remove(room_id).is_some(), "removed twice: {room_id}");
+                let room = self.rooms.remove(room_id).unwrap_or_else(|| panic!("removed twice: {room_id}"));
+                self.left.insert(*room_id, room.seq);
             }
             ClientEvent::Event { event } => self.take(event, user, log),
             ClientEvent::RoomReset { room_id, head_seq } => {
@@ -93,6 +97,8 @@ impl Page {
     }
 
     fn know(&mut self, room: &Room) {
+        let left = self.left.get(&room.id).filter(|_| !self.rooms.contains_key(&room.id));
+        assert!(left.is_none_or(|left| *left <= room.head_seq), "room {} comes back from the past", room.id);
         let known = self.rooms.entry(room.id);
         let known = known.or_insert_with(|| PageRoom { seq: room.head_seq, room: None });
         known.room = Some(room.clone());
@@ -173,7 +179,18 @@ impl Log<'_> {
                     RoomEvent::RoomCreated(created) if created.user_id == user => member = true,
                     RoomEvent::MemberJoined(joined) if joined.user_id == user => member = true,
                     RoomEvent::MemberLeft(left) if left.user_id == user => member = left.seq == seq,
-                    _ => {}
+                    RoomEvent::NewMessage(_)
+                    | RoomEvent::MessageEdited(_)
+                    | RoomEvent::MessageDeleted(_)
+                    | RoomEvent::ReactionAdded(_)
+                    | RoomEvent::ReactionRemoved(_)
+                    | RoomEvent::MessagePinned(_)
+                    | RoomEvent::MessageUnpinned(_)
+                    | RoomEvent::RoomCreated(_)
+                    | RoomEvent::RoomUpdated(_)
+                    | RoomEvent::MemberJoined(_)
+                    | RoomEvent::MemberLeft(_)
+                    | RoomEvent::RoleChanged(_) => {}
                 }
             }
             member

@@ -161,6 +161,20 @@ fn rooms_come_and_go() {
 }
 
 #[test]
+fn a_room_that_was_left_does_not_come_back_from_the_past() {
+    online().check(&[
+        (In::Frame(1, message(1, 6, 4)), &["event 1@6 new_message"]),
+        (In::Frame(1, json!({"type": "room_removed", "room_id": 1})), &["room 1 removed"]),
+        // Read before the user left, told after.
+        (In::Frame(1, json!({"type": "room_added", "room": room(1, 5, 3)})), &[]),
+        (In::Frame(1, message(1, 6, 4)), &[]),
+        (In::Frame(1, json!({"type": "room_removed", "room_id": 1})), &[]),
+        (In::Frame(1, json!({"type": "room_added", "room": room(1, 7, 4)})), &[]),
+        (In::Frame(1, message(1, 8, 5)), &["event 1@8 new_message"]),
+    ]);
+}
+
+#[test]
 fn a_room_added_again_at_a_later_head_is_reset() {
     online().check(&[
         (In::Frame(1, json!({"type": "room_added", "room": room(1, 9, 6)})), &["reset 1@9"]),
