@@ -43,7 +43,7 @@ export default defineConfig({
       // A hub starts, hashes passwords and is killed within a test, two at a time on few cores.
       timeout: 180_000,
       expect: { timeout: 15_000 },
-      use: { screenshot: 'only-on-failure' },
+      use: { screenshot: 'only-on-failure', actionTimeout: 30_000 },
     },
   ],
 });

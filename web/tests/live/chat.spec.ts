@@ -39,9 +39,7 @@ test('edits, deletions, reactions and replies reach the other at once', async ({
     await expect(person.message('Forget this')).toHaveCount(0);
   }
 
-  const tea = ben.page.locator('[data-no="1"]');
-  await tea.hover();
-  await tea.getByRole('button', { name: 'React with check' }).click();
+  await ben.act('Tea at four (edited)', 'React with check');
   const reaction = ada.page.getByRole('button', { name: '✅, 1 person' });
   await expect(reaction).toHaveAttribute('aria-pressed', 'false');
   await reaction.click();
@@ -49,8 +47,7 @@ test('edits, deletions, reactions and replies reach the other at once', async ({
   await ben.page.getByRole('button', { name: '✅, 2 people with you' }).click();
   await expect(ada.page.getByRole('button', { name: '✅, 1 person with you' })).toBeVisible();
 
-  await tea.hover();
-  await tea.getByRole('button', { name: 'Reply', exact: true }).click();
+  await ben.act('Tea at four (edited)', 'Reply');
   await ben.say('I will be there');
   await expect(ada.message('I will be there').locator('.quote')).toContainText('Tea at four');
 });

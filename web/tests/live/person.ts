@@ -104,8 +104,12 @@ export class Person {
 
   /** Opens the toolbar of a message and presses one of its buttons. */
   async act(text: string, button: string): Promise<void> {
-    await this.message(text).hover();
-    await this.message(text).getByRole('button', { name: button, exact: true }).click();
+    // The toolbar goes when the message moves away from under the pointer, as one more arrives.
+    await expect(async () => {
+      await this.message(text).hover({ timeout: 2_000 });
+      const pressed = this.message(text).getByRole('button', { name: button, exact: true });
+      await pressed.click({ timeout: 2_000 });
+    }).toPass();
   }
 
   async hears(text: string, page: Page = this.page): Promise<void> {
