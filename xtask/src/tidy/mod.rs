@@ -99,6 +99,7 @@ pub(crate) fn step(report: &Report) {
         }
         match found.len() {
             0 => Ok(Outcome::Told(format!("{} files", tree.files.len()))),
+            1 => bail!("one violation of the project's rules"),
             count => bail!("{count} violations of the project's rules"),
         }
     });
