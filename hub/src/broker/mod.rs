@@ -1,11 +1,14 @@
 //! Cross-node pub/sub: a doorbell that may lose, repeat and reorder. The store is the truth.
 
 pub mod local;
+pub mod redis;
+pub mod redis_url;
 
 use async_trait::async_trait;
 use protocol::{RoomId, UserId};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one subscribes to and publishes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +24,19 @@ impl fmt::Display for Topic {
         match self {
             Self::Room(id) => write!(f, "room:{id}"),
             Self::User(id) => write!(f, "user:{id}"),
+        }
+    }
+}
+
+impl Topic {
+    /// Reads a topic's name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let (kind, id) = name.split_once(':')?;
+        match kind {
+            "room" => id.parse().ok().map(Self::Room),
+            "user" => id.parse().ok().map(Self::User),
+            _ => None,
         }
     }
 }
@@ -51,6 +67,29 @@ pub trait BrokerSink: Send + Sync + 'static {
 #[error("broker is unavailable: {0}")]
 pub struct BrokerError(pub String);
 
+/// How a broker does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BrokerStatus {
+    /// For how long publications may have been getting lost, if they may now: delivery between
+    /// nodes then goes through the store, and the sweep is to go faster.
+    pub degraded_for: Option<Duration>,
+    /// Topics that are subscribed to, or are to be.
+    pub topics: usize,
+    /// Connections that were lost and made again.
+    pub reconnects: u64,
+    /// Publications that went out.
+    pub published: u64,
+    /// Publications of other nodes that came in.
+    pub received: u64,
+    /// Publications that were given up, for the queue was full or they were refused.
+    pub publications_dropped: u64,
+    /// Publications that came in and were dropped, for the node was too slow to take them.
+    pub handover_dropped: u64,
+}
+
+/// How long [`Broker::subscribe`] takes at most.
+pub const SUBSCRIBE_WAIT_MAX: Duration = Duration::from_secs(4);
+
 /// Cross-node pub/sub.
 #[async_trait]
 pub trait Broker: Send + Sync + fmt::Debug + 'static {
@@ -65,7 +104,9 @@ pub trait Broker: Send + Sync + fmt::Debug + 'static {
     fn publish(&self, topic: Topic, payload: Arc<str>);
 
     /// Subscribes; returns once the subscription is confirmed, so that nothing published after
-    /// that is missed but by a loss that `Resync` reports.
+    /// that is missed but by a loss that `Resync` reports. While the link is down it returns at
+    /// once all the same, and at the latest after [`SUBSCRIBE_WAIT_MAX`], for a user is not to wait for a doorbell: the wish is kept, the broker
+    /// is degraded, and `Resync` comes once the subscription is there.
     async fn subscribe(&self, topic: Topic) -> Result<(), BrokerError>;
 
     /// Unsubscribes. Publications may still arrive for a moment.
@@ -73,4 +114,12 @@ pub trait Broker: Send + Sync + fmt::Debug + 'static {
 
     /// Round trip to the broker, for `/ready`.
     async fn check(&self) -> Result<(), BrokerError>;
+
+    /// How it does. A broker that cannot fail is always well.
+    fn status(&self) -> BrokerStatus {
+        BrokerStatus::default()
+    }
+
+    /// Sends what is still queued, within a moment, and ends.
+    async fn close(&self) {}
 }
