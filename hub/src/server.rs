@@ -130,7 +130,7 @@ where
             Ok(())
         }
     };
-    node.finish(deps.store.as_ref()).await;
+    node.finish(&deps).await;
     result
 }
 
@@ -195,7 +195,7 @@ impl Node {
     }
 
     /// Ends what is left, in the order in which one part needs another.
-    async fn finish(self, store: &dyn Store) {
+    async fn finish(self, deps: &Deps) {
         self.drain.cancel();
         self.stop_writer.cancel();
         self.writing.close();
@@ -206,7 +206,8 @@ impl Node {
         if written.is_err() || ended.is_err() {
             tracing::error!("tasks were still running when the node left");
         }
-        store.close().await;
+        deps.broker.close().await;
+        deps.store.close().await;
     }
 }
 

@@ -2,8 +2,9 @@
 //! value and what is allowed.
 
 use super::settings::{Setting, Settings};
-use super::{Config, LogConfig, LogFormat, Secret, SecretSource, StoreConfig, duration};
+use super::{BrokerConfig, Config, LogConfig, LogFormat, Secret, SecretSource, StoreConfig, duration};
 use crate::auth::{AuthSettings, OutsideKey, PasswordParams, Registration};
+use crate::broker::redis_url::RedisUrl;
 use crate::limits::{Rate, Rates};
 use ipnet::IpNet;
 use protocol::NodeId;
@@ -147,7 +148,7 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     let server_id = checker.read(settings.server_id(), server_id);
     let data = PathBuf::from(settings.data().text());
     let store = checker.read(settings.database_url(), |text| store(text, &data));
-    checker.read_given(settings.redis_url(), |_| Err::<(), _>(NO_REDIS.to_owned()));
+    let broker = checker.read_given(settings.redis_url(), RedisUrl::parse);
     let jwt_secret = checker.read_given(settings.jwt_secret(), secret);
     let outside_key = outside_key(checker, settings);
     let auth = auth(checker, settings);
@@ -163,6 +164,7 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
         listen: listen?,
         server_id: server_id?,
         store: store?,
+        broker: broker?.map_or(BrokerConfig::Alone, BrokerConfig::Redis),
         jwt_secret: match jwt_secret? {
             Some(secret) => SecretSource::Given(secret),
             None => SecretSource::Kept(data.join("jwt-secret")),
@@ -179,7 +181,6 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     })
 }
 
-const NO_REDIS: &str = "this version serves as a single node and has no Redis broker: leave it empty";
 const NO_POSTGRES: &str = "this version has no Postgres store: expected sqlite:PATH, or leave it empty to keep \
                            messages in the data folder";
 

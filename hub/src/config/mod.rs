@@ -11,6 +11,7 @@ pub use secret::{Secret, SecretError, SecretSource};
 pub use settings::Settings;
 
 use crate::auth::{AuthSettings, OutsideKey, PasswordParams};
+use crate::broker::redis_url::RedisUrl;
 use crate::limits::Rates;
 use clap::{Parser, Subcommand};
 use ipnet::IpNet;
@@ -62,6 +63,8 @@ pub struct Config {
     pub data: PathBuf,
     /// What keeps the log.
     pub store: StoreConfig,
+    /// What joins this node to others.
+    pub broker: BrokerConfig,
     /// What signs access tokens.
     pub jwt_secret: SecretSource,
     /// What else verifies them.
@@ -87,6 +90,15 @@ pub struct Config {
 pub enum StoreConfig {
     /// An embedded database in this file.
     Sqlite(PathBuf),
+}
+
+/// What joins nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerConfig {
+    /// Nothing: the node runs alone.
+    Alone,
+    /// Redis Pub/Sub.
+    Redis(RedisUrl),
 }
 
 /// How the node logs.

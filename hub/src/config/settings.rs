@@ -40,10 +40,24 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// A URL less its password; also where it is no proper URL.
+/// A URL less its passwords, before the host and among the parameters; also where it is no proper
+/// URL.
 fn without_password(url: &str) -> String {
     let url = url.escape_debug().to_string();
-    let Some(at) = url.rfind('@') else { return url };
+    let (url, query) = url.split_once('?').unwrap_or((&url, ""));
+    let mut shown = without_userinfo(url);
+    for (at, parameter) in query.split('&').filter(|parameter| !parameter.is_empty()).enumerate() {
+        shown.push(if at == 0 { '?' } else { '&' });
+        match parameter.split_once('=') {
+            Some((name, _)) if name.contains("password") => shown.push_str(&format!("{name}=<redacted>")),
+            Some(_) | None => shown.push_str(parameter),
+        }
+    }
+    shown
+}
+
+fn without_userinfo(url: &str) -> String {
+    let Some(at) = url.rfind('@') else { return url.to_owned() };
     let start = url.find("://").map_or(0, |found| found + 3).min(at);
     let user = url[start..at].split_once(':').map_or("", |(user, _)| user);
     format!("{}{user}:<redacted>{}", &url[..start], &url[at..])
@@ -108,7 +122,8 @@ settings! {
     database_url "DATABASE_URL" --"database-url" = "", Url,
         "Where messages are kept: sqlite:PATH [default: hubbub.db in the data folder]";
     redis_url "REDIS_URL" --"redis-url" = "", Url,
-        "Joins nodes; must be empty in this version, which serves as a single node";
+        "Joins nodes: redis://[user:password@]host[:port], rediss://, redis+sentinel://host,host/master or \
+         redis+cluster://host,host [default: the node runs alone]";
     jwt_secret "JWT_SECRET" --"jwt-secret" = "", Secret,
         "Signs access tokens (HS256); at least 16 bytes [default: made at first start, kept in the data folder]";
     jwt_public_key_file "JWT_PUBLIC_KEY_FILE" --"jwt-public-key-file" = "", Plain,

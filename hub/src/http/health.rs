@@ -30,7 +30,7 @@ struct Health {
 /// Whether a node can serve.
 #[derive(Serialize, ToSchema)]
 struct Readiness {
-    /// Whether all parts are well and the node is not leaving.
+    /// Whether the node can serve: it can while its broker is degraded.
     ready: bool,
     #[schema(value_type = String)]
     server_id: NodeId,
@@ -45,6 +45,8 @@ struct Readiness {
 #[serde(rename_all = "snake_case")]
 enum Part {
     Ok,
+    /// The broker does not answer: messages between nodes go through the store, slower.
+    Degraded,
     Unavailable,
 }
 
@@ -57,7 +59,9 @@ async fn health(State(api): State<Arc<Api>>) -> Json<Health> {
     Json(Health { status: "ok", server_id: api.node.clone(), timestamp: api.clock.now() })
 }
 
-/// Whether the node can serve: its store and broker answer, and it is not leaving.
+/// Whether the node can serve: its store answers, and it is not leaving. A broker that does not
+/// answer is told and costs no readiness, for all nodes share it: together they would leave no one
+/// to serve.
 #[utoipa::path(
     get, path = "/ready", tag = "node", security(()),
     responses(
@@ -66,23 +70,30 @@ async fn health(State(api): State<Arc<Api>>) -> Json<Health> {
     ),
 )]
 async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Readiness>) {
-    let (store, broker) = tokio::join!(part("store", api.store.check()), part("broker", api.broker.check()));
+    let (store, broker) = tokio::join!(
+        part("store", Part::Unavailable, api.store.check()),
+        part("broker", Part::Degraded, api.broker.check()),
+    );
     let draining = api.draining.is_cancelled();
-    let ready = store == Part::Ok && broker == Part::Ok && !draining;
+    let ready = store == Part::Ok && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, server_id: api.node.clone(), store, broker, draining }))
 }
 
-async fn part<E: std::fmt::Display>(name: &str, check: impl Future<Output = Result<(), E>>) -> Part {
+async fn part<E: std::fmt::Display>(
+    name: &str,
+    failed: Part,
+    check: impl Future<Output = Result<(), E>>,
+) -> Part {
     match tokio::time::timeout(READY_TIMEOUT, check).await {
         Ok(Ok(())) => Part::Ok,
         Ok(Err(error)) => {
-            tracing::warn!(%error, part = name, "not ready");
-            Part::Unavailable
+            tracing::warn!(%error, part = name, "a part is not well");
+            failed
         }
         Err(_elapsed) => {
-            tracing::warn!(part = name, "not ready: no answer in time");
-            Part::Unavailable
+            tracing::warn!(part = name, "a part is not well: no answer in time");
+            failed
         }
     }
 }

@@ -13,26 +13,33 @@ const TIDY_INTERVAL: Duration = Duration::from_millis(500);
 /// How often heads and versions are compared without a reason. Each pause is drawn between the
 /// two, so that nodes do not ask together.
 const SWEEP_PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(6));
+/// The same while the broker may be losing publications, so that the store is the only way between
+/// nodes.
+const SWEEP_PAUSE_DEGRADED: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(500));
 /// Most rooms or users of one query.
 const QUERY_MAX: usize = 500;
 /// How long one query may take.
 const QUERY_DEADLINE: Duration = Duration::from_secs(10);
 
-const _: () = assert!(SWEEP_PAUSE.0.as_millis() < SWEEP_PAUSE.1.as_millis());
+const _: () = assert!(
+    SWEEP_PAUSE_DEGRADED.0.as_millis() < SWEEP_PAUSE_DEGRADED.1.as_millis()
+        && SWEEP_PAUSE_DEGRADED.1.as_millis() < SWEEP_PAUSE.0.as_millis()
+        && SWEEP_PAUSE.0.as_millis() < SWEEP_PAUSE.1.as_millis()
+);
 
 impl Rooms {
     /// Runs the sweep and the tidying until the node stops. `random` draws from `0.0..1.0`.
     pub async fn run(self: Arc<Self>, mut random: impl FnMut() -> f64 + Send) {
         let mut tidy = tokio::time::interval(TIDY_INTERVAL);
-        let mut pause =
-            move || SWEEP_PAUSE.0 + (SWEEP_PAUSE.1 - SWEEP_PAUSE.0).mul_f64(random().clamp(0.0, 1.0));
-        let mut sweep_at = tokio::time::Instant::now() + pause();
+        let mut swept_at = tokio::time::Instant::now();
+        let mut part = random().clamp(0.0, 1.0);
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 () = self.resync.notified() => {}
-                () = tokio::time::sleep_until(sweep_at) => {}
+                // The tidying looks again, so the pause shrinks as soon as the broker is degraded.
+                () = tokio::time::sleep_until(swept_at + self.sweep_pause(part)) => {}
                 _ = tidy.tick() => {
                     self.tidy().await;
                     continue;
@@ -41,8 +48,16 @@ impl Rooms {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(%error, "failed to compare heads with the store");
             }
-            sweep_at = tokio::time::Instant::now() + pause();
+            swept_at = tokio::time::Instant::now();
+            part = random().clamp(0.0, 1.0);
         }
+    }
+
+    /// How long to wait after a sweep; `part` of the way from the least to the most.
+    fn sweep_pause(&self, part: f64) -> Duration {
+        let is_degraded = self.broker.status().degraded_for.is_some();
+        let (least, most) = if is_degraded { SWEEP_PAUSE_DEGRADED } else { SWEEP_PAUSE };
+        least + (most - least).mul_f64(part)
     }
 
     /// Compares the heads of all active rooms and the versions of all connected users.

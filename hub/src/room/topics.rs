@@ -1,6 +1,6 @@
 //! Which topics this node subscribes to: each from its first lease until a moment after its last.
 
-use crate::broker::{Broker, BrokerError, Topic};
+use crate::broker::{Broker, BrokerError, SUBSCRIBE_WAIT_MAX, Topic};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 pub const LINGER: Duration = Duration::from_secs(1);
 /// How long a subscription may take to be confirmed.
 pub const SUBSCRIBE_DEADLINE: Duration = Duration::from_secs(5);
+
+const _: () = assert!(SUBSCRIBE_WAIT_MAX.as_millis() < SUBSCRIBE_DEADLINE.as_millis());
 
 #[derive(Debug, Default)]
 struct Entry {

@@ -2,9 +2,12 @@
 
 use super::{Deps, NodeSettings};
 use crate::auth::{Auth, Keys, Passwords};
+use crate::broker::Broker;
 use crate::broker::local::LocalBroker;
+use crate::broker::redis::RedisBroker;
+use crate::broker::redis::connector::NetConnector;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreConfig};
+use crate::config::{BrokerConfig, Config, StoreConfig};
 use crate::http::Pages;
 use crate::limits::RateLimits;
 use crate::random::{Random, SystemRandom};
@@ -15,6 +18,7 @@ use protocol::Epoch;
 use protocol::ids::MAX_SAFE_INTEGER;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use tokio_util::sync::CancellationToken;
 
 impl Deps {
     /// Opens what the settings name, and makes on first start what is missing: the data folder,
@@ -42,7 +46,7 @@ impl Deps {
         );
         Ok(Self {
             store,
-            broker: Arc::new(LocalBroker::alone()),
+            broker: open_broker(config, &random)?,
             clock,
             random,
             auth: Arc::new(auth),
@@ -68,6 +72,19 @@ async fn open_store(config: &StoreConfig, random: &dyn Random) -> anyhow::Result
             Ok(Arc::new(store))
         }
     }
+}
+
+/// Redis need not be there yet: until it is, nodes find each other's messages in the store.
+fn open_broker(config: &Config, random: &Arc<dyn Random>) -> anyhow::Result<Arc<dyn Broker>> {
+    let url = match &config.broker {
+        BrokerConfig::Alone => return Ok(Arc::new(LocalBroker::alone())),
+        BrokerConfig::Redis(url) => url.clone(),
+    };
+    let connector = NetConnector::new(url.tls.as_ref()).context("failed to prepare TLS to Redis")?;
+    // It ends when the node closes it, after the last publication.
+    let stop = CancellationToken::new();
+    let broker = RedisBroker::new(url, Arc::new(connector), Arc::clone(random), &config.server_id, stop);
+    Ok(Arc::new(broker))
 }
 
 /// A store's first epoch: drawn, so that one made anew in the same place is told from the old.
