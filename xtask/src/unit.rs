@@ -2,6 +2,7 @@
 
 use crate::cmd::Cmd;
 use crate::report::{Outcome, Report};
+use crate::setup;
 use std::time::Duration;
 
 /// How long building and running the tests may take.
@@ -9,6 +10,7 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 
 /// Runs all Rust tests.
 pub(crate) fn run(report: &Report) {
+    report.step("servers", "looking for what the Rust tests start", setup::servers);
     report.step("unit", "building and running the Rust tests", || {
         if has_nextest() {
             Cmd::cargo(&["nextest", "run", "--locked", "--workspace", "--profile", "ci"])

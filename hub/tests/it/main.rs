@@ -1,6 +1,7 @@
 //! The hub from outside: one binary for all integration tests.
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod broker;
 mod http;
 mod pair;
 mod store;

@@ -70,6 +70,25 @@ pub(crate) fn browser() -> Result<Outcome> {
     }
 }
 
+/// Makes sure that what the Rust tests start beside the hub is there.
+pub(crate) fn servers() -> Result<Outcome> {
+    const NEEDED: [(&str, &str); 3] =
+        [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")];
+    let missing = || -> Vec<&str> {
+        let is_missing = |(program, _): &&(&str, &str)| host::which(program).is_none();
+        NEEDED.iter().filter(is_missing).map(|(_, package)| *package).collect()
+    };
+    if !missing().is_empty() && apt::is_here() {
+        apt::install(&missing())?;
+    }
+    match missing().as_slice() {
+        [] => Ok(Outcome::Told("redis-server, redis-cli, openssl".to_owned())),
+        packages => {
+            bail!("{} are needed for the tests; install them and run this again", packages.join(", "))
+        }
+    }
+}
+
 /// The folder of the toolchain that compiles the hub.
 fn sysroot() -> Result<PathBuf> {
     Ok(PathBuf::from(Cmd::new("rustc").args(["--print", "sysroot"]).read()?))

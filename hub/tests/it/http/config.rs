@@ -39,10 +39,8 @@ fn a_wrong_value_is_told_with_its_setting_and_what_is_allowed() {
         ("--database-url=sqlite:", "expected the path of a file"),
         ("--database-url=sqlite::memory:", "expected the path of a file"),
         ("--database-url=postgres://u@h/d", "this version has no Postgres store"),
-        (
-            "--redis-url=redis://h",
-            "REDIS_URL (--redis-url) is \"redis://h\": this version serves as a single node",
-        ),
+        ("--redis-url=localhost:6379", "REDIS_URL (--redis-url) is \"localhost:6379\": expected redis://"),
+        ("--redis-url=redis://h:0", "expected a port from 1 to 65535"),
         (
             "--jwt-secret=short",
             "JWT_SECRET (--jwt-secret) is \"<redacted>\": has 5 bytes, expected at least 16",
@@ -96,12 +94,13 @@ fn secrets_are_never_told() {
     let wrong = [
         "--jwt-secret=hunter2",
         "--database-url=postgres://ada:hunter2@db/chat",
-        "--redis-url=redis://:hunter2@r",
+        "--redis-url=redis+sentinel://:hunter2@r/?sentinel_password=hunter2",
     ];
     let told = check(&wrong).unwrap_err().to_string();
     assert!(!told.contains("hunter2"), "{told}");
     assert!(told.contains("postgres://ada:<redacted>@db/chat"), "{told}");
-    let flags = ["--jwt-secret=hunter2-hunter2-hunter2"];
+    assert!(told.contains("redis+sentinel://:<redacted>@r/?sentinel_password=<redacted>"), "{told}");
+    let flags = ["--jwt-secret=hunter2-hunter2-hunter2", "--redis-url=redis://:hunter2@r"];
     let cli = Cli::try_parse_from(["hub"].iter().chain(&flags)).unwrap();
     let config = Config::from_settings(&cli.settings).unwrap();
     let report = config.report(&cli.settings);
