@@ -166,13 +166,26 @@ export class RoomState {
 
   /** Events were skipped: what is shown has to be loaded again. */
   reset(headSeq: number): void {
-    const wasLoaded = this.timeline.loaded;
+    // A first page that is on its way may be older than what was skipped.
+    const wanted = this.timeline.loaded || this.loading === 'first';
+    this.#drop(headSeq);
+    if (this.membersState !== 'none') void this.loadMembers();
+    if (wanted) void this.load().then(() => this.loadPinned());
+  }
+
+  /** The user is no member any more: what is loaded does not follow the room. Unsent messages stay. */
+  leave(): void {
+    this.#drop(0);
+    this.error = undefined;
+    this.membersState = 'none';
+    this.members = [];
+  }
+
+  #drop(headSeq: number): void {
     this.#epoch += 1;
     this.#asked.clear();
     this.loading = undefined;
     this.timeline = timeline.reset(this.timeline, headSeq);
-    if (this.membersState !== 'none') void this.loadMembers();
-    if (wasLoaded) void this.load().then(() => this.loadPinned());
   }
 
   #setMembers(change: (members: readonly Member[]) => Member[]): void {

@@ -94,7 +94,7 @@ export class Session {
       void state.load(room.unread_count > 0 ? room.last_read_no + 1 : undefined);
       void state.loadPinned();
     }
-    if (state.membersState === 'none') void state.loadMembers();
+    if (state.membersState === 'none' || state.membersState === 'failed') void state.loadMembers();
   }
 
   /** The room is left on purpose: its removal needs no explanation. */
@@ -134,15 +134,18 @@ export class Session {
         this.user = event.user;
         this.limits = event.limits;
         this.rooms = new Map(event.rooms.map((room) => [room.id, room]));
+        for (const [id, state] of this.#open) if (!this.rooms.has(id)) state.leave();
         this.ready = true;
         // Another tab of this browser signed in.
         if (this.phase === 'signed_out') void this.start();
         if (this.currentId !== undefined) this.open(this.currentId);
         return;
-      case 'room_changed':
+      case 'room_changed': {
+        const added = !this.rooms.has(event.room.id);
         this.rooms = new Map(this.rooms).set(event.room.id, event.room);
-        if (this.currentId === event.room.id && !this.currentState) this.open(event.room.id);
+        if (this.currentId === event.room.id && (added || !this.currentState)) this.open(event.room.id);
         return;
+      }
       case 'room_removed':
         this.#removed(event.room_id);
         return;
