@@ -19,6 +19,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// Most addresses whose last error is remembered; beyond that some are logged again.
+const LOGGED_MAX: usize = 1_024;
 /// A connection that lived that long was a good one: the next wait is the shortest again.
 const STABLE_AFTER: Duration = Duration::from_secs(2);
 
@@ -46,6 +48,8 @@ pub(super) struct Shared {
 struct Health {
     degraded_since: Option<Instant>,
     last_error: Option<String>,
+    /// What was logged last of each address and purpose since all was well.
+    logged: BTreeMap<(Address, &'static str), String>,
 }
 
 impl Shared {
@@ -68,7 +72,11 @@ impl Shared {
             connections: Mutex::default(),
             look_again: Notify::new(),
             flushed: Notify::new(),
-            health: Mutex::new(Health { degraded_since: Some(Instant::now()), last_error: None }),
+            health: Mutex::new(Health {
+                degraded_since: Some(Instant::now()),
+                last_error: None,
+                logged: BTreeMap::new(),
+            }),
         }
     }
 
@@ -110,6 +118,7 @@ impl Shared {
                 let degraded_ms = since.elapsed().as_millis();
                 health.degraded_since = None;
                 health.last_error = None;
+                health.logged.clear();
                 drop(health);
                 tracing::info!(degraded_ms, "redis is connected");
             }
@@ -118,14 +127,16 @@ impl Shared {
         }
     }
 
-    /// Takes note of what went wrong; logs what it did not just log.
-    pub(super) fn report(&self, address: &Address, purpose: &str, error: &str) {
+    /// Takes note of what went wrong; warns of what it did not just warn of.
+    pub(super) fn report(&self, address: &Address, purpose: &'static str, error: &str) {
         let text = format!("redis at {address}: {error}");
         let mut health = self.health.lock();
-        let is_news = health.last_error.as_ref() != Some(&text);
-        if is_news {
-            health.last_error = Some(text.clone());
+        health.last_error = Some(text.clone());
+        if health.logged.len() >= LOGGED_MAX {
+            health.logged.clear();
         }
+        let before = health.logged.insert((address.clone(), purpose), error.to_owned());
+        let is_news = before.as_deref() != Some(error);
         drop(health);
         if is_news {
             tracing::warn!(purpose, "{text}; delivery between nodes goes through the store meanwhile");

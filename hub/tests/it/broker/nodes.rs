@@ -8,6 +8,8 @@ use hub::store::memory::MemoryStore;
 use protocol::{Epoch, NodeId};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 async fn nodes(url: &str, count: usize) -> Vec<TestNode> {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Epoch(1)));
@@ -20,6 +22,15 @@ async fn nodes(url: &str, count: usize) -> Vec<TestNode> {
         nodes.push(NodeBuilder { store, broker, settings, ..NodeBuilder::default() }.start().await);
     }
     nodes
+}
+
+/// What a node tells of its parts.
+async fn ready(node: &TestNode) -> Value {
+    let response = reqwest::get(format!("http://{}/ready", node.address)).await.unwrap();
+    let is_served = response.status() == 200;
+    let ready: Value = response.json().await.unwrap();
+    assert_eq!(ready["ready"], is_served);
+    json!({ "ready": ready["ready"], "broker": ready["broker"], "store": ready["store"] })
 }
 
 /// Contents up to the given one, each once and in order.
@@ -115,6 +126,17 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
     for client in &mut clients[1..] {
         assert_eq!(read_until(client, "dead 29").await, expected);
     }
+    // Each message waits for a sweep, and those go fast now: at their usual pace, five would take
+    // fifteen seconds and more.
+    let began = Instant::now();
+    for n in 0..5 {
+        let content = format!("timed {n}");
+        clients[0].say(room, &content).await;
+        read_until(&mut clients[1], &content).await;
+        read_until(&mut clients[2], &content).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(ready(&nodes[0]).await, json!({ "ready": true, "broker": "degraded", "store": "ok" }));
     // People come and go meanwhile.
     let eve = nodes[1].user("eve").await;
     let mut late = nodes[1].join(&eve).await;
@@ -123,6 +145,7 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
     read_until(&mut late, "for eve too").await;
     redis.revive().await;
     eventually("the nodes subscribe again", async || redis.subscribers(&format!("room:{room}")) == 3).await;
+    eventually("all is well", async || ready(&nodes[0]).await["broker"] == "ok").await;
     clients[0].say(room, "after").await;
     for client in clients[1..].iter_mut().chain([&mut late]) {
         read_until(client, "after").await;
