@@ -11,6 +11,7 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
+use crate::limits::bounds::{REQUESTS_GRACE, TASKS_GRACE};
 use crate::random::Random;
 use crate::room::{RoomLimits, Rooms, Sink, Writer};
 use crate::session::SessionConfig;
@@ -27,11 +28,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// How long requests under way may take once all connections are gone.
-const REQUESTS_GRACE: Duration = Duration::from_secs(5);
-/// How long the node's own tasks may take to end.
-const TASKS_GRACE: Duration = Duration::from_secs(20);
 
 /// How a node behaves.
 #[derive(Clone, Debug)]

@@ -1,34 +1,16 @@
 //! Every bound of the node that is not the protocol's.
 
+pub mod bounds;
 mod rate;
 
+pub use bounds::{
+    AUTH_STORE_TIMEOUT, BODY_BYTES_MAX, PASSWORD_WAIT, PASSWORDS_WAITING_MAX, RATE_KEYS_MAX, READY_TIMEOUT,
+    REFRESH_TOKEN_BYTES_MAX, REQUEST_TIMEOUT, SUBJECT_BYTES_MAX,
+};
 pub use rate::{Limiter, Rate, RateLimiter, RetryAfter};
 
 use protocol::UserId;
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// How long authentication waits for the store.
-pub const AUTH_STORE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a password waits for its turn to be hashed.
-pub const PASSWORD_WAIT: Duration = Duration::from_secs(5);
-/// Most passwords that wait for their turn, for each that is hashed at a time.
-pub const PASSWORDS_WAITING_MAX: usize = 32;
-/// Longest subject of another issuer, in bytes.
-pub const SUBJECT_BYTES_MAX: usize = 255;
-/// Longest refresh token, in bytes: a UUID, a dot and 32 bytes in base64.
-pub const REFRESH_TOKEN_BYTES_MAX: usize = 128;
-/// How many users, names or addresses a rate limiter tells apart.
-pub const RATE_KEYS_MAX: usize = 100_000;
-/// Largest body of a request, in bytes: that of the largest frame.
-pub const BODY_BYTES_MAX: usize = protocol::limits::FRAME_BYTES_MAX;
-/// How long a request may take, its body included.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the parts of a node have to answer `/ready`.
-pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
-
-const _: () =
-    assert!(PASSWORD_WAIT.as_millis() + 3 * AUTH_STORE_TIMEOUT.as_millis() < REQUEST_TIMEOUT.as_millis());
 
 /// The rates of a node; what has none is not limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

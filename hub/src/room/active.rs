@@ -1,6 +1,7 @@
 //! A room that has subscribers on this node: its feed, its ring, and whom to wake.
 
 use crate::broker::{BrokerError, Topic};
+use crate::limits::bounds::FEED_READ_DEADLINE;
 use crate::room::bell::Subscriber;
 use crate::room::feed::Feed;
 use crate::room::ring::{Ring, RingBudget, RingRead};
@@ -11,11 +12,8 @@ use parking_lot::{Mutex, RwLock};
 use protocol::{RoomId, Seq, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OnceCell;
-
-/// How long a read of the store for a feed may take.
-const READ_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How much a ring holds.
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +221,7 @@ impl Room {
 }
 
 async fn read<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(READ_DEADLINE, answer)
+    tokio::time::timeout(FEED_READ_DEADLINE, answer)
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("read took too long".into())))
 }

@@ -1,6 +1,7 @@
 //! A connection's doorbell: who has something for it rings and goes on; nothing is queued but
 //! marks, and a few frames that concern the user alone or may be lost.
 
+use crate::limits::bounds::{EPHEMERAL_FRAMES_MAX, USER_FRAMES_MAX};
 use crate::room::active::Room;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -9,12 +10,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
-
-/// Most frames of the user's own stream that wait; when one more comes they are dropped and the
-/// connection reads the user's rooms again, which tells the same.
-pub const USER_FRAMES_MAX: usize = 32;
-/// Most ephemeral frames (typing) that wait; the oldest goes first.
-pub const EPHEMERAL_FRAMES_MAX: usize = 16;
 
 /// What rang.
 #[derive(Debug, Default)]

@@ -1,22 +1,11 @@
 //! Puts a room's events in order: takes publications, heads and store reads in any order, repeats
 //! and gaps included, and gives each event once. Pure: no I/O, no clock.
 
+use crate::limits::bounds::{BACKFILL_EVENTS_MAX, BACKFILL_RETRY, HELD_EVENTS_MAX, REORDER_WAIT};
 use crate::store::Event;
 use protocol::Seq;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-
-/// How long a gap may close by itself: publications of different nodes overtake each other.
-pub const REORDER_WAIT: Duration = Duration::from_millis(40);
-/// Most events that wait for an earlier one; beyond it the newest is dropped, for the backfill
-/// brings it anyway.
-pub const HELD_MAX: usize = 1_024;
-/// Most events of one backfill read.
-pub const BACKFILL_LIMIT: u32 = 512;
-/// Pause after a failed backfill: doubles up to the second value.
-pub const BACKFILL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-
-const _: () = assert!(BACKFILL_RETRY.0.as_millis() < BACKFILL_RETRY.1.as_millis());
 
 /// A read that closes a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +108,7 @@ impl Feed {
         }
         self.read_at = None;
         self.is_reading = true;
-        Some(Backfill { after: self.head, limit: BACKFILL_LIMIT })
+        Some(Backfill { after: self.head, limit: BACKFILL_EVENTS_MAX })
     }
 
     fn release(&mut self, due: &mut Vec<Event>) {
@@ -137,7 +126,7 @@ impl Feed {
 
     fn hold(&mut self, event: Event) {
         self.held.insert(event.seq, event);
-        if self.held.len() > HELD_MAX {
+        if self.held.len() > HELD_EVENTS_MAX {
             self.held.pop_last();
         }
     }
@@ -272,10 +261,10 @@ mod tests {
 
     #[test]
     fn holds_a_bounded_number_and_still_gives_all() {
-        let last = 12 + HELD_MAX as u64 + 10;
+        let last = 12 + HELD_EVENTS_MAX as u64 + 10;
         let mut script: Vec<Step> = (12..=last).map(Arrive).collect();
         // What overflowed comes by a second read: the first one closes the gap and releases the rest.
         script.extend([Wait(40), Read(11), Read(last)]);
-        check(&script, &(11..=last).collect::<Vec<_>>(), &[10, 11 + HELD_MAX as u64]);
+        check(&script, &(11..=last).collect::<Vec<_>>(), &[10, 11 + HELD_EVENTS_MAX as u64]);
     }
 }

@@ -2,30 +2,13 @@
 //! without a reason, for a node may die between its commit and its publication. Also gives back
 //! what nobody uses any more.
 
-use super::topics::LINGER;
 use super::{Rooms, now};
+use crate::limits::bounds::{
+    LINGER, SWEEP_PAUSE, SWEEP_PAUSE_DEGRADED, SWEEP_QUERY_DEADLINE, SWEEP_QUERY_MAX, TIDY_INTERVAL,
+};
 use crate::store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How often unused rooms and topics are given back.
-const TIDY_INTERVAL: Duration = Duration::from_millis(500);
-/// How often heads and versions are compared without a reason. Each pause is drawn between the
-/// two, so that nodes do not ask together.
-const SWEEP_PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(6));
-/// The same while the broker may be losing publications, so that the store is the only way between
-/// nodes.
-const SWEEP_PAUSE_DEGRADED: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(500));
-/// Most rooms or users of one query.
-const QUERY_MAX: usize = 500;
-/// How long one query may take.
-const QUERY_DEADLINE: Duration = Duration::from_secs(10);
-
-const _: () = assert!(
-    SWEEP_PAUSE_DEGRADED.0.as_millis() < SWEEP_PAUSE_DEGRADED.1.as_millis()
-        && SWEEP_PAUSE_DEGRADED.1.as_millis() < SWEEP_PAUSE.0.as_millis()
-        && SWEEP_PAUSE.0.as_millis() < SWEEP_PAUSE.1.as_millis()
-);
 
 impl Rooms {
     /// Runs the sweep and the tidying until the node stops. `random` draws from `0.0..1.0`.
@@ -63,7 +46,7 @@ impl Rooms {
     /// Compares the heads of all active rooms and the versions of all connected users.
     async fn sweep(self: &Arc<Self>) -> Result<(), StoreError> {
         let rooms: Vec<_> = self.active.read().keys().copied().collect();
-        for rooms in rooms.chunks(QUERY_MAX) {
+        for rooms in rooms.chunks(SWEEP_QUERY_MAX) {
             let heads = within_deadline(self.store.heads(rooms)).await?;
             for (room_id, head) in heads {
                 let room = self.active.read().get(&room_id).cloned();
@@ -74,7 +57,7 @@ impl Rooms {
                 }
             }
         }
-        for users in self.users.ids().chunks(QUERY_MAX) {
+        for users in self.users.ids().chunks(SWEEP_QUERY_MAX) {
             let versions = within_deadline(self.store.user_versions(users)).await?;
             self.users.handle_versions(&versions);
         }
@@ -96,7 +79,7 @@ impl Rooms {
 }
 
 async fn within_deadline<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(QUERY_DEADLINE, answer)
+    tokio::time::timeout(SWEEP_QUERY_DEADLINE, answer)
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("query took too long".into())))
 }

@@ -1,17 +1,13 @@
 //! Which topics this node subscribes to: each from its first lease until a moment after its last.
 
 use crate::broker::{Broker, BrokerError, SUBSCRIBE_WAIT_MAX, Topic};
+use crate::limits::bounds::{LINGER, SUBSCRIBE_DEADLINE};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-
-/// How long a topic stays subscribed without a lease: a reload of the page does not pay twice.
-pub const LINGER: Duration = Duration::from_secs(1);
-/// How long a subscription may take to be confirmed.
-pub const SUBSCRIBE_DEADLINE: Duration = Duration::from_secs(5);
 
 const _: () = assert!(SUBSCRIBE_WAIT_MAX.as_millis() < SUBSCRIBE_DEADLINE.as_millis());
 

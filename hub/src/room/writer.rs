@@ -2,21 +2,13 @@
 //! was in flight), and tells the rooms of this node and the broker what is new. What it answers
 //! is durable.
 
+use crate::limits::bounds::{COMMIT_DEADLINE, SUBMIT_DEADLINE, WRITER_QUEUE_MAX};
 use crate::room::Rooms;
 use crate::rules::Rejection;
 use crate::store::{Append, BATCH_MAX, Committed, Store, StoreError};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// Most operations that wait for the writer. A full queue makes the askers wait: connections stop
-/// reading, REST answers `unavailable` after [`SUBMIT_DEADLINE`].
-pub const QUEUE_MAX: usize = 4_096;
-/// How long an asker waits for a place in the queue.
-pub const SUBMIT_DEADLINE: Duration = Duration::from_secs(5);
-/// How long one commit may take. After it the outcome is unknown and nothing is acknowledged.
-pub const COMMIT_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Why an operation was not committed, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +74,7 @@ impl Writer {
         rooms: Arc<Rooms>,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
-        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (jobs, queue) = mpsc::channel(WRITER_QUEUE_MAX);
         (Self { jobs }, run(store, rooms, queue, stop))
     }
 

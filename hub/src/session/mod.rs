@@ -9,6 +9,7 @@ mod tests;
 
 pub use action::{Action, Admission, Failure, Request, SessionConfig, Snapshot, Subject};
 
+use crate::limits::bounds::BAD_FRAMES_MAX;
 use crate::store::{Committed, Event};
 use cursors::Cursors;
 use protocol::frame::client::{ClientMessage, Hello};
@@ -18,9 +19,6 @@ use protocol::{ClientId, CloseCode, DecodeError, ErrorCode, RequestId, RoomId, S
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-/// Most frames in a row that cannot be read; one more ends the connection.
-pub const BAD_FRAMES_MAX: u32 = 100;
 
 #[derive(Debug)]
 enum Phase {

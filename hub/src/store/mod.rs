@@ -10,6 +10,7 @@ pub mod sqlite;
 mod state;
 pub mod user;
 
+pub use crate::limits::bounds::BATCH_MAX;
 pub use op::{Append, Committed, CommittedMessage, Event, Membership, Op, Outcome, RoomOp};
 pub use user::{
     Account, AccountKey, CreateUserError, LoginId, NewLogin, NewUser, RefreshHash, Rotated, Rotation,
@@ -20,9 +21,6 @@ use protocol::frame::server::ReadMarker;
 use protocol::model::{Anchor, Member, Message, MessagePage, Room, RoomListing, User};
 use protocol::{Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::fmt;
-
-/// Most operations of one [`Store::append`].
-pub const BATCH_MAX: usize = 256;
 
 /// The store cannot do it now.
 #[derive(Debug, thiserror::Error)]

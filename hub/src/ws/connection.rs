@@ -5,6 +5,7 @@ use super::Connections;
 use super::in_flight::{Done, InFlight};
 use super::outgoing::Outgoing;
 use crate::limits::Limiter;
+use crate::limits::bounds::{CLOSE_TIMEOUT, IN_FLIGHT_MAX, PULL_BYTES_MAX, PULL_EVENTS_MAX, QUESTIONS_MAX};
 use crate::room::ring::{RingEvent, RingRead};
 use crate::room::{Bell, Subscription, UserStream};
 use crate::session::{Admission, Session};
@@ -20,18 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite;
-
-/// Most events of one pull.
-const PULL_EVENTS_MAX: usize = 128;
-/// Most bytes of one pull, but for one event.
-const PULL_BYTES_MAX: usize = 16 * 1024;
-/// Most frames read before what they ask for is done and written: one client cannot keep the
-/// others of its thread waiting.
-const IN_FLIGHT_MAX: usize = 64;
-/// Most pages read at a time for one connection.
-const QUESTIONS_MAX: usize = 4;
-/// How long the last frames and the close frame may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Drives a connection until it ends.
 pub(super) async fn run(socket: WebSocket, node: Arc<Connections>) {

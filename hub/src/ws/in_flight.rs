@@ -2,7 +2,8 @@
 //! the connection, which reads no further.
 
 use super::Connections;
-use super::perform::{QUESTION_DEADLINE, RETRY_PAUSE, within};
+use super::perform::within;
+use crate::limits::bounds::{LAG_PAGE_EVENTS_MAX, QUESTION_DEADLINE, RETRY_PAUSE};
 use crate::room::writer::Answer;
 use crate::room::{Permit, SubmitError, Subscription, UserStream};
 use crate::session::{Failure, Snapshot, Subject};
@@ -14,9 +15,6 @@ use protocol::model::Room;
 use protocol::{ClientId, CloseCode, RequestId, RoomId, Seq};
 use std::sync::Arc;
 use tokio::time::sleep;
-
-/// Most events of one page for a lagging connection.
-const PAGE_EVENTS: u32 = 128;
 
 /// An answer.
 pub(super) enum Done {
@@ -79,7 +77,8 @@ impl InFlight {
     pub(super) fn read_page(&mut self, node: Arc<Connections>, room_id: RoomId, after: Seq) {
         self.push(async move {
             let Ok(_permit) = node.page_reads.acquire().await else { return Done::Page(room_id, Vec::new()) };
-            let events = within(QUESTION_DEADLINE, node.store.events(room_id, after, PAGE_EVENTS)).await;
+            let events =
+                within(QUESTION_DEADLINE, node.store.events(room_id, after, LAG_PAGE_EVENTS_MAX)).await;
             let events = events.unwrap_or_else(|error| {
                 tracing::warn!(room = %room_id, %error, "failed to read a page for a lagging connection");
                 Vec::new()

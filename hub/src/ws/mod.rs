@@ -8,6 +8,7 @@ mod perform;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::limits::RateLimits;
+use crate::limits::bounds::{FRAME_READ_BYTES_MAX, PAGE_READS_MAX, READ_BUFFER_BYTES};
 use crate::random::Random;
 use crate::room::{Rooms, Writer};
 use crate::session::SessionConfig;
@@ -19,24 +20,12 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use protocol::limits::FRAME_BYTES_MAX;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Read buffer of a connection, in bytes. The library's default of 128 KiB would be most of what
-/// an idle connection costs.
-const READ_BUFFER_BYTES: usize = 1024;
-/// Frames up to this size are read, so that those over the protocol's limit are told so; larger
-/// ones are not even taken into memory.
-const FRAME_READ_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
-/// Most pages that lagging connections of this node read from the store at a time.
-const PAGE_READS_MAX: usize = 32;
-
-const _: () = assert!(FRAME_READ_BYTES_MAX > FRAME_BYTES_MAX);
 
 /// How connections behave.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What a connection has to write: taken frame by frame, written with one flush, and never waited
 //! for while something else could be done.
 
+use crate::limits::bounds::{OUT_BYTES_MAX, OUT_FRAMES_MAX};
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
@@ -12,11 +13,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Most frames that wait to be written before the connection stops taking more.
-pub(super) const FRAMES_MAX: usize = 256;
-/// Most bytes that wait, but for one frame.
-pub(super) const BYTES_MAX: usize = 32 * 1024;
 
 /// The writing half of a connection.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ impl Outgoing {
 
     /// Whether it takes more frames.
     pub(super) fn has_room(&self) -> bool {
-        self.frames.len() < FRAMES_MAX && self.bytes < BYTES_MAX
+        self.frames.len() < OUT_FRAMES_MAX && self.bytes < OUT_BYTES_MAX
     }
 
     /// Whether something is to be written.

@@ -4,6 +4,7 @@ use super::Connections;
 use super::connection::Connection;
 use super::in_flight::{Done, Joined};
 use crate::limits::RetryAfter;
+use crate::limits::bounds::{ATTACHING_MAX, JOIN_DEADLINE, QUESTION_DEADLINE, RATE_PAUSE_MAX, RETRY_PAUSE};
 use crate::room::{Permit, SubmitError};
 use crate::session::{Action, Failure, Request, Snapshot, Subject};
 use crate::store::{Append, Op, StoreError};
@@ -14,17 +15,6 @@ use protocol::{ClientId, CloseCode, ErrorCode, RequestId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-
-/// How long a question to the store may take.
-pub(super) const QUESTION_DEADLINE: Duration = Duration::from_secs(10);
-/// How long joining may take: subscribing, reading the rooms, attaching to each.
-const JOIN_DEADLINE: Duration = Duration::from_secs(20);
-/// Most rooms attached to at a time for one connection.
-const ATTACHING_MAX: usize = 32;
-/// Pause before something that failed is tried again.
-pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// A rate limit that ends sooner than this slows the connection down; a longer one is told.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 impl Connection {
     /// Does what the session asks for, or begins it.
@@ -214,7 +204,7 @@ impl Connection {
                 Some(permit) => self.send_to_writer(permit, append),
                 None => self.wait_for_writer(Duration::ZERO, append),
             },
-            Err(RetryAfter(wait)) if wait <= PAUSE_MAX => self.wait_for_writer(wait, append),
+            Err(RetryAfter(wait)) if wait <= RATE_PAUSE_MAX => self.wait_for_writer(wait, append),
             Err(RetryAfter(wait)) => {
                 let failure = Failure {
                     retry_after: Some(wait),

@@ -31,10 +31,10 @@ const LAYERS: &[Layer] = &[
     layer("ws", &["auth", "broker", "clock", "limits", "random", "room", "rules", "session", "store"]),
     layer("auth", &["clock", "limits", "random", "rules", "store"]),
     layer("room", &["broker", "clock", "limits", "random", "rules", "store"]),
-    pure("room::feed", &["store"]),
+    pure("room::feed", &["limits::bounds", "store"]),
     pure("room::ring", &["store"]),
-    pure("session", &["rules", "store"]),
-    layer("store", &["rules"]),
+    pure("session", &["limits::bounds", "rules", "store"]),
+    layer("store", &["limits::bounds", "rules"]),
     pure("store::login", &["store"]),
     pure("store::page", &["store"]),
     pure("store::state", &["rules", "store"]),
@@ -45,6 +45,7 @@ const LAYERS: &[Layer] = &[
     layer("clock", &[]),
     layer("random", &[]),
     layer("limits", &["config::duration"]),
+    pure("limits::bounds", &[]),
     pure("rules", &["store"]),
 ];
 
