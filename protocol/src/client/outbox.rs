@@ -348,9 +348,13 @@ impl Outbox {
             deadline > now
         });
         for entry in &mut self.entries {
-            if let State::InFlight(since) = entry.state
-                && since + config.answer_timeout <= now
-            {
+            let is_due = match entry.state {
+                State::InFlight(since) => since + config.answer_timeout <= now,
+                // It may not go out yet, for others ahead of it: then it is no timer's matter.
+                State::Waiting(until) => until <= now,
+                State::Queued | State::Failed => false,
+            };
+            if is_due {
                 entry.state = State::Queued;
             }
         }

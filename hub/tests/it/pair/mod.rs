@@ -159,7 +159,7 @@ fn one_who_is_removed_while_the_node_reads_their_rooms_again_stays_removed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+#![proptest_config(ProptestConfig { max_shrink_time: 40_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_promise_holds(plan in plan::any_plan()) {

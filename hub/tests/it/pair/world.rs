@@ -215,8 +215,11 @@ impl World {
 
     fn run_for(&mut self, millis: u64) {
         let end = self.now + millis;
+        let mut steps = 0;
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
             let ((at, _), due) = entry.remove_entry();
+            steps = if at > self.now { 0 } else { steps + 1 };
+            assert!(steps < 100_000, "time stands still: {due:?}");
             self.now = self.now.max(at);
             self.handle(due);
         }

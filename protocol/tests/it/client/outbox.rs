@@ -365,6 +365,24 @@ fn so_many_are_on_their_way_at_a_time_and_no_more() {
 }
 
 #[test]
+fn one_that_may_go_out_again_but_has_no_room_waits_without_a_timer() {
+    let mut config = config();
+    config.in_flight = 1;
+    let mut rig = rig_with(config, protocol::client::Persisted::default());
+    rig.go_online();
+    rig.run(In::Say(2, "b"));
+    rig.run(In::Frame(1, error("c0", "unavailable")));
+    rig.run(In::Say(1, "a"));
+    rig.check(&[
+        (In::Wait(10_000), &[]),
+        (
+            In::Frame(1, ack("c1", 1, 6)),
+            &["sent c1 1@6", "forget c1", "1 < send_message c0 2 b", "pending c0 sending"],
+        ),
+    ]);
+}
+
+#[test]
 fn a_closed_client_fails_its_operations_and_keeps_its_messages() {
     let mut rig = online();
     rig.run(In::Say(1, "a"));
