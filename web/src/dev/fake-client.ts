@@ -13,6 +13,7 @@ import type { Role } from '../lib/protocol/Role';
 import type { Room } from '../lib/protocol/Room';
 import type { RoomEvent } from '../lib/protocol/RoomEvent';
 import type { RoomKind } from '../lib/protocol/RoomKind';
+import { pageOf } from './pages';
 import { ME, OTHER_ROOMS, PEOPLE, ROOMS } from './people';
 import { delivery, longTalk, said } from './script';
 
@@ -443,16 +444,8 @@ export class FakeClient implements ChatClient {
     if (this.scenario === 'error') throw new RequestError('unavailable', 'the store did not answer');
     const all = this.#messages.get(roomId) ?? [];
     const as_of_seq = this.#rooms.get(roomId)?.head_seq ?? 0;
-    if (query.pinned)
-      return {
-        messages: all.filter((one) => one.pinned_at),
-        more_before: false,
-        more_after: false,
-        as_of_seq,
-      };
     const limit = this.pageMax > 100 ? this.pageMax : Math.min(query.limit ?? 50, 100);
-    const [from, to] = bounds(query, limit, all.length);
-    return { messages: all.slice(from, to), more_before: from > 0, more_after: to < all.length, as_of_seq };
+    return pageOf(all, query, limit, as_of_seq);
   }
 
   async members(roomId: number): Promise<{ members: Member[]; more: boolean }> {
@@ -494,14 +487,4 @@ export class FakeClient implements ChatClient {
     this.setConnection({ state: 'online', node: 'hub-2' });
     this.#ready();
   }
-}
-
-function bounds({ before, after, around }: HistoryQuery, limit: number, count: number): [number, number] {
-  if (before !== undefined) return [Math.max(0, before - 1 - limit), before - 1];
-  if (after !== undefined) return [after, Math.min(count, after + limit)];
-  if (around !== undefined) {
-    const from = Math.max(0, around - 1 - Math.floor(limit / 2));
-    return [from, Math.min(count, from + limit)];
-  }
-  return [Math.max(0, count - limit), count];
 }
