@@ -4,6 +4,7 @@
 mod assemble;
 mod process;
 
+pub use assemble::migrate;
 pub use process::{Stops, raise_file_limit};
 
 use crate::auth::Auth;

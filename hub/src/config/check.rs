@@ -2,7 +2,9 @@
 //! value and what is allowed.
 
 use super::settings::{Setting, Settings};
-use super::{BrokerConfig, Config, LogConfig, LogFormat, Secret, SecretSource, StoreConfig, duration};
+use super::{
+    BrokerConfig, Config, DatabaseUrl, LogConfig, LogFormat, Secret, SecretSource, StoreConfig, duration,
+};
 use crate::auth::{AuthSettings, OutsideKey, PasswordParams, Registration};
 use crate::broker::redis_url::RedisUrl;
 use crate::limits::{Rate, Rates};
@@ -18,6 +20,9 @@ const SECRET_BYTES_MIN: usize = 16;
 /// Shorter than the hash it keys, a secret weakens it (RFC 7518, 3.2).
 const SECRET_BYTES_WISE: usize = 32;
 const SERVER_ID_BYTES_MAX: usize = 64;
+/// Fewer would not let appends and reads have some each.
+const DATABASE_CONNECTIONS_MIN: u64 = 4;
+const DATABASE_CONNECTIONS_MAX: u64 = 1_000;
 /// A larger hash would let one login take the node's memory.
 const PASSWORD_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 
@@ -123,6 +128,7 @@ impl Config {
                 "SERVER_ID" => self.server_id.0.clone(),
                 "DATABASE_URL" => match &self.store {
                     StoreConfig::Sqlite(path) => format!("sqlite:{}", path.display()),
+                    StoreConfig::Postgres { .. } => setting.shown(),
                 },
                 "JWT_SECRET" => match &self.jwt_secret {
                     SecretSource::Given(_) => setting.shown(),
@@ -147,7 +153,10 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     });
     let server_id = checker.read(settings.server_id(), server_id);
     let data = PathBuf::from(settings.data().text());
-    let store = checker.read(settings.database_url(), |text| store(text, &data));
+    let connections = checker.read(settings.database_connections(), |text| {
+        number(text, DATABASE_CONNECTIONS_MIN, DATABASE_CONNECTIONS_MAX).map(|n| n as u32)
+    });
+    let store = checker.read(settings.database_url(), |text| store(text, &data, connections.unwrap_or(0)));
     let broker = checker.read_given(settings.redis_url(), RedisUrl::parse);
     let jwt_secret = checker.read_given(settings.jwt_secret(), secret);
     let outside_key = outside_key(checker, settings);
@@ -163,7 +172,7 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     Some(Config {
         listen: listen?,
         server_id: server_id?,
-        store: store?,
+        store: connections.and(store)?,
         broker: broker?.map_or(BrokerConfig::Alone, BrokerConfig::Redis),
         jwt_secret: match jwt_secret? {
             Some(secret) => SecretSource::Given(secret),
@@ -181,9 +190,6 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     })
 }
 
-const NO_POSTGRES: &str = "this version has no Postgres store: expected sqlite:PATH, or leave it empty to keep \
-                           messages in the data folder";
-
 fn server_id(text: &str) -> Result<NodeId, String> {
     let name = if text.is_empty() {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -197,7 +203,7 @@ fn server_id(text: &str) -> Result<NodeId, String> {
     Err(format!("expected 1 to {SERVER_ID_BYTES_MAX} printable ASCII characters without spaces"))
 }
 
-fn store(text: &str, data: &Path) -> Result<StoreConfig, String> {
+fn store(text: &str, data: &Path, connections: u32) -> Result<StoreConfig, String> {
     if text.is_empty() {
         return Ok(StoreConfig::Sqlite(data.join("hubbub.db")));
     }
@@ -209,9 +215,9 @@ fn store(text: &str, data: &Path) -> Result<StoreConfig, String> {
         return Ok(StoreConfig::Sqlite(PathBuf::from(path)));
     }
     if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        return Err(NO_POSTGRES.to_owned());
+        return DatabaseUrl::parse(text).map(|url| StoreConfig::Postgres { url, connections });
     }
-    Err("expected sqlite:PATH".to_owned())
+    Err("expected sqlite:PATH or postgres://user:password@host/database".to_owned())
 }
 
 fn secret(text: &str) -> Result<Secret, String> {

@@ -2,11 +2,13 @@
 //! anything is opened or bound. What leaves here is typed and trusted.
 
 mod check;
+mod database_url;
 pub mod duration;
 mod secret;
 mod settings;
 
 pub use check::{ConfigError, Problem};
+pub use database_url::DatabaseUrl;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use settings::Settings;
 
@@ -40,6 +42,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve until told to stop (the default).
     Serve,
+    /// Bring the database to this version's schema and exit; nodes on Postgres need it before they
+    /// serve. Several may do so at once.
+    Migrate,
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,6 +95,13 @@ pub struct Config {
 pub enum StoreConfig {
     /// An embedded database in this file.
     Sqlite(PathBuf),
+    /// A Postgres database, which nodes share.
+    Postgres {
+        /// Where it is.
+        url: DatabaseUrl,
+        /// Most connections of this node.
+        connections: u32,
+    },
 }
 
 /// What joins nodes.

@@ -120,7 +120,10 @@ settings! {
     data "HUB_DATA" --"data" = "./hubbub-data", Plain,
         "Folder for what the node keeps by itself";
     database_url "DATABASE_URL" --"database-url" = "", Url,
-        "Where messages are kept: sqlite:PATH [default: hubbub.db in the data folder]";
+        "Where messages are kept: sqlite:PATH or postgres://user:password@host/database \
+         [default: hubbub.db in the data folder]";
+    database_connections "DATABASE_CONNECTIONS" --"database-connections" = "16", Plain,
+        "Most connections of this node to Postgres";
     redis_url "REDIS_URL" --"redis-url" = "", Url,
         "Joins nodes: redis://[user:password@]host[:port], rediss://, redis+sentinel://host,host/master or \
          redis+cluster://host,host [default: the node runs alone]";

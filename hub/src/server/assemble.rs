@@ -12,6 +12,7 @@ use crate::http::Pages;
 use crate::limits::RateLimits;
 use crate::random::{Random, SystemRandom};
 use crate::store::Store;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use anyhow::Context;
 use protocol::Epoch;
@@ -71,6 +72,12 @@ async fn open_store(config: &StoreConfig, random: &dyn Random) -> anyhow::Result
                 .with_context(|| format!("failed to open the database {}", path.display()))?;
             Ok(Arc::new(store))
         }
+        StoreConfig::Postgres { url, connections } => {
+            let store = PostgresStore::open(url.as_str(), *connections, new_epoch(random))
+                .await
+                .context("failed to open the database of DATABASE_URL")?;
+            Ok(Arc::new(store))
+        }
     }
 }
 
@@ -85,6 +92,24 @@ fn open_broker(config: &Config, random: &Arc<dyn Random>) -> anyhow::Result<Arc<
     let stop = CancellationToken::new();
     let broker = RedisBroker::new(url, Arc::new(connector), Arc::clone(random), &config.server_id, stop);
     Ok(Arc::new(broker))
+}
+
+/// Brings the database that the settings name to this version's schema.
+///
+/// # Errors
+/// When it cannot be opened, or a later version of the hub migrated it.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    match &config.store {
+        // Opening migrates it: no one else has it open.
+        StoreConfig::Sqlite(_) => open_store(&config.store, &SystemRandom).await?.close().await,
+        StoreConfig::Postgres { url, .. } => {
+            let schema = PostgresStore::migrate(url.as_str())
+                .await
+                .context("failed to migrate the database of DATABASE_URL")?;
+            tracing::info!(schema, "the database has this version's schema");
+        }
+    }
+    Ok(())
 }
 
 /// A store's first epoch: drawn, so that one made anew in the same place is told from the old.

@@ -2,10 +2,12 @@
 //! and driver errors stay below it.
 
 mod checked;
+mod columns;
 mod login;
 pub mod memory;
 pub mod op;
 mod page;
+pub mod postgres;
 pub mod sqlite;
 mod state;
 pub mod user;

@@ -1,5 +1,7 @@
 //! What a driver's error means to a caller: whether anything happened, and whether to try again.
 
+pub(super) use crate::store::columns::corrupt;
+
 use crate::store::StoreError;
 
 /// An error before the commit: nothing happened.
@@ -14,11 +16,6 @@ pub(super) fn before_commit(error: sqlx::Error) -> StoreError {
 /// An error of the commit itself, which may have happened all the same.
 pub(super) fn at_commit(error: sqlx::Error) -> StoreError {
     StoreError::Unknown(error.to_string())
-}
-
-/// A row that says what none may say.
-pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Internal(format!("stored data is damaged: {what}"))
 }
 
 /// Whether the same call may succeed later, as by <https://www.sqlite.org/rescode.html>: busy,

@@ -5,41 +5,16 @@
 use super::error::{before_commit, corrupt};
 use super::rows::{self, json};
 use crate::store::StoreError;
-use crate::store::op::{Append, Event, Op, RoomOp};
-use crate::store::state::{MemberRow, MessageRow, ReactionRow, RequestName, RoomRow, State, Target, UserRow};
-use protocol::event::RoomEvent;
+use crate::store::op::{Append, Event};
+use crate::store::state::{MemberRow, MessageRow, Needs, ReactionRow, RequestName, RoomRow, State, UserRow};
 use protocol::model::RoomKind;
 use protocol::{MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
-/// What a batch names.
-#[derive(Debug, Default)]
-struct Needs {
-    rooms: BTreeSet<RoomId>,
-    users: BTreeSet<UserId>,
-    usernames: BTreeSet<String>,
-    /// Users by name as they may become or be members of a room.
-    named_members: BTreeSet<(RoomId, String)>,
-    members: BTreeSet<(RoomId, UserId)>,
-    public_names: BTreeSet<String>,
-    messages: BTreeSet<MessageId>,
-    /// Of which the reactions matter.
-    reacted: BTreeSet<MessageId>,
-    /// Of which the mentions matter.
-    mentioning: BTreeSet<MessageId>,
-    /// Whether anyone may join or be let in, so that bans and the number of someone's rooms matter.
-    lets_in: bool,
-    makes_room: bool,
-    sends: bool,
-}
-
 /// Loads everything that a batch names.
 pub(super) async fn load(db: &mut SqliteConnection, batch: &[Append]) -> Result<State, StoreError> {
-    let mut needs = Needs::default();
-    for append in batch {
-        needs.add(append);
-    }
+    let mut needs = Needs::of(batch);
     let mut state = State::default();
     load_firsts(db, &mut state, batch).await?;
     load_rooms(db, &mut state, &needs).await?;
@@ -56,62 +31,6 @@ pub(super) async fn load(db: &mut SqliteConnection, batch: &[Append]) -> Result<
     }
     load_last_ids(db, &mut state, &needs).await?;
     Ok(state)
-}
-
-impl Needs {
-    fn add(&mut self, append: &Append) {
-        self.users.insert(append.actor);
-        match &append.op {
-            Op::CreateRoom { name, .. } => {
-                self.public_names.insert(name.clone());
-                self.makes_room = true;
-                self.lets_in = true;
-            }
-            Op::InRoom { room_id, op } => self.add_in_room(*room_id, append.actor, op),
-        }
-    }
-
-    fn add_in_room(&mut self, room_id: RoomId, actor: UserId, op: &RoomOp) {
-        self.rooms.insert(room_id);
-        self.members.insert((room_id, actor));
-        match op.target() {
-            Some(Target::Id(user_id)) => {
-                self.users.insert(user_id);
-                self.members.insert((room_id, user_id));
-            }
-            Some(Target::Username(name)) => self.add_username(room_id, name.to_owned()),
-            None => {}
-        }
-        for name in op.text().map(protocol::validate::mentions).unwrap_or_default() {
-            self.add_username(room_id, name);
-        }
-        self.messages.extend(op.message_id());
-        self.public_names.extend(op.new_name().map(str::to_owned));
-        match op {
-            RoomOp::Send { .. } => self.sends = true,
-            RoomOp::Edit { message_id, .. } => {
-                self.mentioning.insert(*message_id);
-            }
-            RoomOp::AddReaction { message_id, .. } | RoomOp::RemoveReaction { message_id, .. } => {
-                self.reacted.insert(*message_id);
-            }
-            RoomOp::Join | RoomOp::Invite { .. } | RoomOp::Ban { .. } | RoomOp::Unban { .. } => {
-                self.lets_in = true;
-            }
-            RoomOp::Delete { .. }
-            | RoomOp::Pin { .. }
-            | RoomOp::Unpin { .. }
-            | RoomOp::Update { .. }
-            | RoomOp::Leave
-            | RoomOp::Kick { .. }
-            | RoomOp::SetRole { .. } => {}
-        }
-    }
-
-    fn add_username(&mut self, room_id: RoomId, name: String) {
-        self.usernames.insert(name.clone());
-        self.named_members.insert((room_id, name));
-    }
 }
 
 /// The events that earlier operations under these names became.
@@ -245,7 +164,7 @@ async fn load_messages(
         };
         state.messages.insert(MessageId::from_i64(row.0), message);
     }
-    note_edits(state);
+    state.note_edits();
     if !needs.reacted.is_empty() {
         load_reactions(db, state, &needs.reacted).await?;
     }
@@ -253,17 +172,6 @@ async fn load_messages(
         load_mentions(db, state, &needs.mentioning).await?;
     }
     Ok(())
-}
-
-/// Ties the loaded events that changed a text to their message, so that deleting it scrubs them.
-fn note_edits(state: &mut State) {
-    for event in state.events.values() {
-        if let Ok(RoomEvent::MessageEdited(edited)) = serde_json::from_str(&event.json)
-            && let Some(message) = state.messages.get_mut(&edited.message_id)
-        {
-            message.edits.push(edited.seq);
-        }
-    }
 }
 
 async fn load_reactions(
@@ -315,10 +223,7 @@ async fn load_usernames(
     for (username, id) in query.fetch_all(db).await.map_err(before_commit)? {
         state.usernames.insert(username, UserId::from_i64(id));
     }
-    needs.users.extend(state.usernames.values());
-    let named = needs.named_members.iter();
-    let named = named.filter_map(|(room_id, name)| Some((*room_id, *state.usernames.get(name)?)));
-    needs.members.extend(named.collect::<Vec<_>>());
+    needs.resolve_usernames(&state.usernames);
     Ok(())
 }
 
@@ -373,7 +278,7 @@ async fn load_last_ids(
     state: &mut State,
     needs: &Needs,
 ) -> Result<(), StoreError> {
-    if !needs.sends && !needs.makes_room {
+    if needs.sends == 0 && needs.makes_rooms == 0 {
         return Ok(());
     }
     let sql = "select name, seq from sqlite_sequence where name in ('messages', 'rooms')";

@@ -130,9 +130,10 @@ impl State {
         changes: &mut Changes,
     ) -> Outcome {
         let maker = self.users.get(&append.actor).cloned().ok_or(Rejection::UserNotFound)?;
-        let room_id = self.last_room_id.next();
+        let room_id = self.spare_room_ids.front().copied().unwrap_or_else(|| self.last_room_id.next());
         let standing = self.standing(room_id, append.actor);
         rules::judge_create(kind, self.public_names.contains_key(name), standing)?;
+        self.spare_room_ids.pop_front();
         self.last_room_id = room_id;
         let room = RoomRow {
             name: name.to_owned(),

@@ -23,8 +23,7 @@ impl State {
         let room = self.rooms.get_mut(&request.room_id).ok_or(Rejection::NotMember)?;
         room.last_message_no = room.last_message_no.next();
         let message_no = room.last_message_no;
-        self.last_message_id = self.last_message_id.next();
-        let message_id = self.last_message_id;
+        let message_id = self.take_message_id();
         let mentions = self.mentioned(request, content);
         let reply = reply_to.and_then(|id| self.reply_to(id));
         let event = self.record(request, NewEvent::unnamed(request), changes, |seq| {

@@ -10,15 +10,16 @@ mod facts;
 mod first;
 mod membership;
 mod message;
+mod needs;
 mod scrub;
 
-pub(crate) use facts::Target;
+pub(crate) use needs::Needs;
 pub(crate) use scrub::scrubbed;
 
 use super::op::Event;
 use protocol::model::{Reaction, Role, RoomKind};
 use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The rows.
 #[derive(Debug, Default)]
@@ -39,6 +40,10 @@ pub(crate) struct State {
     pub(crate) last_room_id: RoomId,
     /// The newest message's id; ids are not used twice.
     pub(crate) last_message_id: MessageId,
+    /// Ids that new rooms take first, in this order, where a store hands them out in advance.
+    pub(crate) spare_room_ids: VecDeque<RoomId>,
+    /// The same for messages.
+    pub(crate) spare_message_ids: VecDeque<MessageId>,
 }
 
 /// The client's name for an operation, with the scope in which it names one: the asker and the
@@ -153,6 +158,14 @@ pub(crate) struct NewEvent {
     /// The message whose text it carries, if it is an edit.
     pub(crate) edits: Option<MessageId>,
     pub(crate) at: Timestamp,
+}
+
+impl State {
+    fn take_message_id(&mut self) -> MessageId {
+        let id = self.spare_message_ids.pop_front().unwrap_or_else(|| self.last_message_id.next());
+        self.last_message_id = id;
+        id
+    }
 }
 
 impl MessageRow {

@@ -1,6 +1,7 @@
-//! The same random script on memory and on SQLite gives the same outcomes, logs, pages and counts.
+//! The same random script on memory, on SQLite and on Postgres gives the same outcomes, logs, pages
+//! and counts.
 
-use super::factory::{Sqlite, StoreFactory};
+use super::factory::{Postgres, Sqlite, StoreFactory};
 use super::script::{Step, USERNAMES, script};
 use super::world::decode;
 use hub::store::memory::MemoryStore;
@@ -15,10 +16,37 @@ const CASES: u32 = 60;
 
 #[test]
 fn the_same_script_means_the_same_on_memory_and_on_sqlite() {
+    check(CASES, async |steps| {
+        let factory = Sqlite::default();
+        let sqlite = factory.make().await;
+        run(steps, &*sqlite).await;
+        sqlite.close().await;
+    });
+}
+
+#[test]
+fn the_same_script_means_the_same_on_memory_and_on_postgres() {
+    let factory = Postgres::default();
+    check(CASES / 2, async |steps| {
+        let mut db = factory.database().await.raw().await;
+        sqlx::raw_sql(EMPTY).execute(&mut db).await.unwrap();
+        let postgres = factory.make().await;
+        run(steps, &*postgres).await;
+        postgres.close().await;
+    });
+}
+
+/// As after the migrations.
+const EMPTY: &str = "truncate users, logins, rooms, members, bans, events, messages, reactions, mentions
+        restart identity;
+    alter sequence room_ids restart;
+    alter sequence message_ids restart;";
+
+fn check(cases: u32, case: impl AsyncFn(&[Step])) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&script(), |steps| {
-        runtime.block_on(run(&steps));
+        runtime.block_on(case(&steps));
         Ok(())
     });
     if let Err(failure) = result {
@@ -26,68 +54,66 @@ fn the_same_script_means_the_same_on_memory_and_on_sqlite() {
     }
 }
 
-async fn run(steps: &[Step]) {
-    let factory = Sqlite::default();
-    let (memory, sqlite) = (MemoryStore::new(Epoch(7)), factory.make().await);
+async fn run(steps: &[Step], store: &dyn Store) {
+    let memory = MemoryStore::new(Epoch(7));
     make_users(&memory).await;
-    make_users(&*sqlite).await;
+    make_users(store).await;
     for step in steps {
         match step {
             Step::Append(batch) => {
                 let expected = memory.append(batch.clone()).await.unwrap();
-                assert_eq!(expected, sqlite.append(batch.clone()).await.unwrap(), "{batch:#?}");
+                assert_eq!(expected, store.append(batch.clone()).await.unwrap(), "{batch:#?}");
             }
             Step::MarkRead(user, room, no) => {
                 let expected = memory.mark_read(*user, *room, *no).await.unwrap();
-                assert_eq!(expected, sqlite.mark_read(*user, *room, *no).await.unwrap());
+                assert_eq!(expected, store.mark_read(*user, *room, *no).await.unwrap());
             }
         }
     }
-    compare(&memory, &*sqlite).await;
-    sqlite.close().await;
+    compare(&memory, store).await;
 }
 
 /// Everything that can be read is equal.
-async fn compare(memory: &MemoryStore, sqlite: &dyn Store) {
+async fn compare(memory: &MemoryStore, store: &dyn Store) {
     let rooms: Vec<RoomId> = (1..=3).map(RoomId).collect();
     let users = [1, 2, 5].map(UserId);
-    assert_eq!(memory.heads(&rooms).await.unwrap(), sqlite.heads(&rooms).await.unwrap());
-    assert_eq!(memory.user_versions(&users).await.unwrap(), sqlite.user_versions(&users).await.unwrap());
+    assert_eq!(memory.heads(&rooms).await.unwrap(), store.heads(&rooms).await.unwrap());
+    assert_eq!(memory.user_versions(&users).await.unwrap(), store.user_versions(&users).await.unwrap());
     for room in &rooms {
         let expected = memory.events(*room, Seq(0), 10_000).await.unwrap();
-        assert_eq!(expected, sqlite.events(*room, Seq(0), 10_000).await.unwrap());
+        assert_eq!(expected, store.events(*room, Seq(0), 10_000).await.unwrap());
         let expected = memory.events(*room, Seq(3), 4).await.unwrap();
-        assert_eq!(expected, sqlite.events(*room, Seq(3), 4).await.unwrap());
+        assert_eq!(expected, store.events(*room, Seq(3), 4).await.unwrap());
     }
     for message in (1..=16).map(MessageId) {
         let expected = memory.message(UserId(2), message).await.unwrap();
-        assert_eq!(expected, sqlite.message(UserId(2), message).await.unwrap());
+        assert_eq!(expected, store.message(UserId(2), message).await.unwrap());
     }
     for user in users {
-        assert_eq!(memory.rooms_of(user).await.unwrap(), sqlite.rooms_of(user).await.unwrap());
+        assert_eq!(memory.rooms_of(user).await.unwrap(), store.rooms_of(user).await.unwrap());
         for query in ["", "O"] {
             for after in [None, Some("one")] {
                 let expected = memory.list_rooms(user, query, after, 2).await.unwrap();
-                assert_eq!(expected, sqlite.list_rooms(user, query, after, 2).await.unwrap());
+                assert_eq!(expected, store.list_rooms(user, query, after, 2).await.unwrap());
             }
         }
         for room in &rooms {
-            compare_room(memory, sqlite, user, *room).await;
+            compare_room(memory, store, user, *room).await;
         }
     }
 }
 
-async fn compare_room(memory: &MemoryStore, sqlite: &dyn Store, user: UserId, room: RoomId) {
-    assert_eq!(memory.room(user, room).await.unwrap(), sqlite.room(user, room).await.unwrap());
+async fn compare_room(memory: &MemoryStore, store: &dyn Store, user: UserId, room: RoomId) {
+    assert_eq!(memory.room(user, room).await.unwrap(), store.room(user, room).await.unwrap());
     for after in [None, Some("bob")] {
         let expected = memory.members(user, room, after, 2).await.unwrap();
-        assert_eq!(expected, sqlite.members(user, room, after, 2).await.unwrap());
+        assert_eq!(expected, store.members(user, room, after, 2).await.unwrap());
     }
     let no = MessageNo(4);
     for anchor in [Anchor::Latest, Anchor::Before(no), Anchor::After(no), Anchor::Around(no)] {
         for (pinned, limit) in [(false, 3), (true, 2)] {
             let expected = memory.history(user, room, anchor, pinned, limit).await.unwrap();
-            assert_eq!(expected, sqlite.history(user, room, anchor, pinned, limit).await.unwrap());
+            assert_eq!(expected, store.history(user, room, anchor, pinned, limit).await.unwrap());
         }
     }
 }

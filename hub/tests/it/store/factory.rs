@@ -1,5 +1,6 @@
 //! Empty stores of every implementation.
 
+use crate::support::postgres::Database;
 use hub::store::Store;
 use hub::store::memory::MemoryStore;
 use hub::store::sqlite::SqliteStore;
@@ -7,6 +8,7 @@ use protocol::Epoch;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Makes empty stores of one implementation.
 pub trait StoreFactory: Send + Sync + Default + 'static {
@@ -48,5 +50,23 @@ impl Sqlite {
 impl StoreFactory for Sqlite {
     async fn make(&self) -> Arc<dyn Store> {
         self.open().await
+    }
+}
+
+/// Makes stores in databases of a real server.
+#[derive(Default)]
+pub struct Postgres {
+    database: OnceCell<Database>,
+}
+
+impl Postgres {
+    pub async fn database(&self) -> &Database {
+        self.database.get_or_init(Database::new).await
+    }
+}
+
+impl StoreFactory for Postgres {
+    async fn make(&self) -> Arc<dyn Store> {
+        Arc::new(self.database().await.open().await)
     }
 }

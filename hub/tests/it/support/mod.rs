@@ -2,6 +2,7 @@
 
 mod client;
 mod node;
+pub mod postgres;
 pub mod redis;
 
 pub use client::{Client, Ended};

@@ -29,6 +29,7 @@ macro_rules! contract {
     ($($case:ident)*) => {
         $crate::store::contract::contract_for!(memory, Memory, $($case)*);
         $crate::store::contract::contract_for!(sqlite, Sqlite, $($case)*);
+        $crate::store::contract::contract_for!(postgres, Postgres, $($case)*);
     };
 }
 

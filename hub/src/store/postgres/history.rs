@@ -1,0 +1,173 @@
+//! Messages in their latest state.
+
+use super::READ_SNAPSHOT;
+use super::error::Trouble;
+use super::read::head_for;
+use crate::store::columns;
+use crate::store::page::Window;
+use crate::store::state::group_reactions;
+use protocol::model::{Anchor, Message, MessagePage, ReplyTo};
+use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
+use sqlx::{Connection, FromRow, PgConnection};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+#[derive(FromRow)]
+struct Columns {
+    id: i64,
+    room_id: i64,
+    message_no: i64,
+    seq: i64,
+    latest_seq: i64,
+    user_id: i64,
+    username: String,
+    display_name: String,
+    client_id: Uuid,
+    content: String,
+    reply_to: Option<i64>,
+    reply_no: Option<i64>,
+    reply_user_id: Option<i64>,
+    reply_username: Option<String>,
+    reply_display_name: Option<String>,
+    created_at: i64,
+    edited_at: Option<i64>,
+    deleted_at: Option<i64>,
+    pinned_at: Option<i64>,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        sqlx::query_as::<_, Columns>(concat!(
+            "select m.id, m.room_id, m.message_no, m.seq, m.latest_seq, m.user_id, u.username, u.display_name,
+                m.client_id, m.content, m.reply_to, r.message_no as reply_no, r.user_id as reply_user_id,
+                w.username as reply_username, w.display_name as reply_display_name, m.created_at,
+                m.edited_at, m.deleted_at, m.pinned_at
+            from messages m join users u on u.id = m.user_id
+            left join messages r on r.id = m.reply_to left join users w on w.id = r.user_id ",
+            $tail
+        ))
+    };
+}
+
+pub(super) async fn read_history(
+    db: &mut PgConnection,
+    reader: UserId,
+    room_id: RoomId,
+    anchor: Anchor,
+    pinned: bool,
+    limit: u32,
+) -> Result<Option<MessagePage>, Trouble> {
+    let mut tx = db.begin_with(READ_SNAPSHOT).await?;
+    let Some(as_of_seq) = head_for(&mut tx, reader, room_id).await? else { return Ok(None) };
+    let window = Window::new(anchor, limit);
+    let before = if pinned {
+        select!(
+            "where m.room_id = $1 and m.message_no < $2 and m.pinned_at is not null
+            order by m.message_no desc limit $3"
+        )
+    } else {
+        select!("where m.room_id = $1 and m.message_no < $2 order by m.message_no desc limit $3")
+    };
+    let after = if pinned {
+        select!(
+            "where m.room_id = $1 and m.message_no >= $2 and m.pinned_at is not null
+            order by m.message_no limit $3"
+        )
+    } else {
+        select!("where m.room_id = $1 and m.message_no >= $2 order by m.message_no limit $3")
+    };
+    let (room, split) = (room_id.as_i64(), window.split.as_i64());
+    let before = before.bind(room).bind(split).bind(columns::limit(window.before_rows()));
+    let before = before.fetch_all(&mut *tx).await?;
+    let after = after.bind(room).bind(split).bind(columns::limit(window.after_rows()));
+    let after = after.fetch_all(&mut *tx).await?;
+    let cut = window.cut(before, after);
+    let messages = messages(&mut tx, cut.rows).await?;
+    tx.commit().await?;
+    let (more_before, more_after) = (cut.more_before, cut.more_after);
+    Ok(Some(MessagePage { messages, more_before, more_after, as_of_seq }))
+}
+
+pub(super) async fn read_message(
+    db: &mut PgConnection,
+    reader: UserId,
+    message_id: MessageId,
+) -> Result<Option<Message>, Trouble> {
+    let mut tx = db.begin_with(READ_SNAPSHOT).await?;
+    let query = select!(
+        "where m.id = $1 and exists (select 1 from members me
+        where me.room_id = m.room_id and me.user_id = $2)"
+    );
+    let query = query.bind(message_id.as_i64()).bind(reader.as_i64());
+    let row = query.fetch_all(&mut *tx).await?;
+    let message = messages(&mut tx, row).await?.pop();
+    tx.commit().await?;
+    Ok(message)
+}
+
+/// Rows with what hangs on them.
+async fn messages(db: &mut PgConnection, rows: Vec<Columns>) -> Result<Vec<Message>, Trouble> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let (rooms, numbers): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.room_id, row.message_no)).unzip();
+    let sql = "select n.message_no, n.user_id
+        from unnest($1::bigint[], $2::bigint[]) as j (room_id, message_no)
+        join mentions n on n.room_id = j.room_id and n.message_no = j.message_no
+        order by n.message_no, n.user_id";
+    let found = sqlx::query_as::<_, (i64, i64)>(sql).bind(rooms).bind(numbers).fetch_all(&mut *db).await?;
+    let mut mentions = BTreeMap::<i64, Vec<UserId>>::new();
+    for (message_no, user_id) in found {
+        mentions.entry(message_no).or_default().push(UserId::from_i64(user_id));
+    }
+    let sql = "select message_id, emoji, user_id from reactions where message_id = any($1)
+        order by message_id, emoji_seq, seq";
+    let found = sqlx::query_as::<_, (i64, String, i64)>(sql).bind(ids).fetch_all(db).await?;
+    let mut reactions = BTreeMap::<i64, Vec<(String, UserId)>>::new();
+    for (id, emoji, user_id) in found {
+        reactions.entry(id).or_default().push((emoji, UserId::from_i64(user_id)));
+    }
+    let message = |row: Columns| {
+        let mut message = row.message();
+        message.mentions = mentions.remove(&message.message_no.as_i64()).unwrap_or_default();
+        let rows = reactions.remove(&message.message_id.as_i64()).unwrap_or_default();
+        message.reactions = group_reactions(rows.iter().map(|(emoji, user_id)| (emoji.as_str(), *user_id)));
+        message
+    };
+    Ok(rows.into_iter().map(message).collect())
+}
+
+impl Columns {
+    fn message(mut self) -> Message {
+        Message {
+            room_id: RoomId::from_i64(self.room_id),
+            message_id: MessageId::from_i64(self.id),
+            message_no: MessageNo::from_i64(self.message_no),
+            seq: Seq::from_i64(self.seq),
+            latest_seq: Seq::from_i64(self.latest_seq),
+            reply_to: self.take_reply_to(),
+            user_id: UserId::from_i64(self.user_id),
+            username: self.username,
+            display_name: self.display_name,
+            client_id: Some(ClientId(self.client_id)),
+            content: self.content,
+            mentions: Vec::new(),
+            reactions: Vec::new(),
+            created_at: Timestamp::from_i64(self.created_at),
+            edited_at: columns::time(self.edited_at),
+            deleted_at: columns::time(self.deleted_at),
+            pinned_at: columns::time(self.pinned_at),
+        }
+    }
+
+    fn take_reply_to(&mut self) -> Option<ReplyTo> {
+        Some(ReplyTo {
+            message_id: MessageId::from_i64(self.reply_to?),
+            message_no: MessageNo::from_i64(self.reply_no?),
+            user_id: UserId::from_i64(self.reply_user_id?),
+            username: self.reply_username.take()?,
+            display_name: self.reply_display_name.take()?,
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! Reads of rooms, members and the log, and the read marker.
+
+use super::accounts::bump;
+use super::error::Trouble;
+use super::rows::ids;
+use super::{READ_SNAPSHOT, Tx};
+use crate::store::columns::{self, corrupt};
+use crate::store::{Event, MarkedRead, MemberPage, RoomPage, StoreError, page};
+use protocol::frame::server::ReadMarker;
+use protocol::model::{Member, Room, RoomListing};
+use protocol::{MessageNo, RoomId, Seq, Timestamp, UserId};
+use sqlx::{Connection, FromRow, PgConnection};
+
+#[derive(FromRow)]
+struct RoomColumns {
+    id: i64,
+    name: String,
+    kind: String,
+    topic: String,
+    role: String,
+    head_seq: i64,
+    last_message_no: i64,
+    last_read_no: i64,
+    joined_seq: i64,
+    own: i64,
+    deleted: i64,
+    mentioned: i64,
+    member_count: i64,
+    created_at: i64,
+}
+
+#[derive(FromRow)]
+struct ListedColumns {
+    id: i64,
+    name: String,
+    kind: String,
+    topic: String,
+    member_count: i64,
+    is_member: bool,
+}
+
+pub(super) async fn read_heads(
+    db: &mut PgConnection,
+    rooms: &[RoomId],
+) -> Result<Vec<(RoomId, Seq)>, Trouble> {
+    let sql = "select id, head_seq from rooms where id = any($1) order by id";
+    let rows = sqlx::query_as::<_, (i64, i64)>(sql).bind(ids(rooms)).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(id, seq)| (RoomId::from_i64(id), Seq::from_i64(seq))).collect())
+}
+
+pub(super) async fn read_events(
+    db: &mut PgConnection,
+    room_id: RoomId,
+    after: Seq,
+    limit: u32,
+) -> Result<Vec<Event>, Trouble> {
+    let sql = "select payload from events where room_id = $1 and seq > $2 order by seq limit $3";
+    let query = sqlx::query_scalar::<_, String>(sql);
+    let query = query.bind(room_id.as_i64()).bind(after.as_i64()).bind(i64::from(limit));
+    let rows = query.fetch_all(db).await?;
+    let events = rows.into_iter().map(|payload| Event::from_json(payload.into()).map_err(corrupt));
+    Ok(events.collect::<Result<Vec<_>, StoreError>>()?)
+}
+
+pub(super) async fn read_members(
+    db: &mut PgConnection,
+    reader: UserId,
+    room_id: RoomId,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Option<MemberPage>, Trouble> {
+    let mut tx = db.begin_with(READ_SNAPSHOT).await?;
+    if head_for(&mut tx, reader, room_id).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = "select u.id, u.username, u.display_name, m.role
+        from members m join users u on u.id = m.user_id
+        where m.room_id = $1 and u.username > $2 order by u.username limit $3";
+    let query = sqlx::query_as::<_, (i64, String, String, String)>(sql);
+    let query = query.bind(room_id.as_i64()).bind(after.unwrap_or("")).bind(i64::from(limit) + 1);
+    let rows = query.fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+    let members = rows.into_iter().map(|(id, username, display_name, role)| {
+        Ok(Member { user_id: UserId::from_i64(id), username, display_name, role: columns::role(&role)? })
+    });
+    let mut members = members.collect::<Result<Vec<_>, StoreError>>()?;
+    let more = page::cut_more(&mut members, limit);
+    Ok(Some(MemberPage { members, more }))
+}
+
+pub(super) async fn read_room_list(
+    db: &mut PgConnection,
+    reader: UserId,
+    query: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<RoomPage, Trouble> {
+    let (query, after) = (query.to_lowercase(), after.unwrap_or(""));
+    let mut tx = db.begin_with(READ_SNAPSHOT).await?;
+    // The page ends with the last room that shares the name of the one at the limit.
+    let sql = "select r.name from rooms r
+        where r.name > $3 and strpos(r.name, $2) > 0 and (r.kind = 'public'
+            or exists (select 1 from members m where m.room_id = r.id and m.user_id = $1))
+        order by r.name limit 1 offset $4";
+    let last = sqlx::query_scalar::<_, String>(sql)
+        .bind(reader.as_i64())
+        .bind(&query)
+        .bind(after)
+        .bind(i64::from(limit) - 1)
+        .fetch_optional(&mut *tx)
+        .await?;
+    // One room after the last tells whether there are more.
+    let sql = "select r.id, r.name, r.kind, r.topic, r.member_count, m.user_id is not null as is_member
+        from rooms r left join members m on m.room_id = r.id and m.user_id = $1
+        where r.name > $3 and strpos(r.name, $2) > 0 and (r.kind = 'public' or m.user_id is not null)
+        order by r.name, r.id
+        limit (select count(*) + 1 from rooms r where r.name > $3 and ($4::text is null or r.name <= $4)
+            and strpos(r.name, $2) > 0 and (r.kind = 'public'
+                or exists (select 1 from members m where m.room_id = r.id and m.user_id = $1)))";
+    let rows = sqlx::query_as::<_, ListedColumns>(sql)
+        .bind(reader.as_i64())
+        .bind(&query)
+        .bind(after)
+        .bind(last.as_deref())
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let mut rooms = rows.into_iter().map(ListedColumns::listing).collect::<Result<Vec<_>, _>>()?;
+    let end = last.map_or(rooms.len(), |last| rooms.partition_point(|room| room.name <= last));
+    let more = end < rooms.len();
+    rooms.truncate(end);
+    Ok(RoomPage { rooms, more })
+}
+
+/// Moves a marker; the caller commits. The user is locked first, as by everyone who changes a
+/// membership.
+pub(super) async fn move_read_marker(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    room_id: RoomId,
+    message_no: MessageNo,
+) -> Result<Option<MarkedRead>, Trouble> {
+    let sql = "select version from users where id = $1 for no key update";
+    let version = sqlx::query_scalar::<_, i64>(sql).bind(user_id.as_i64()).fetch_optional(&mut **tx).await?;
+    let Some(version) = version else { return Ok(None) };
+    let sql = "update members set last_read_no = least($3, rooms.last_message_no) from rooms
+        where rooms.id = members.room_id and members.room_id = $1 and members.user_id = $2
+            and members.last_read_no < least($3, rooms.last_message_no)";
+    let query = sqlx::query(sql).bind(room_id.as_i64()).bind(user_id.as_i64()).bind(message_no.as_i64());
+    let moved = query.execute(&mut **tx).await?.rows_affected() > 0;
+    let Some(room) = rooms(tx, user_id, Some(room_id)).await?.pop() else { return Ok(None) };
+    if moved {
+        bump(tx, user_id).await?;
+    }
+    let marker = ReadMarker {
+        room_id,
+        last_read_no: room.last_read_no,
+        last_message_no: room.last_message_no,
+        unread_count: room.unread_count,
+        mention_count: room.mention_count,
+    };
+    Ok(Some(MarkedRead { marker, version: columns::count(version) + u64::from(moved), moved }))
+}
+
+/// The newest event of a room, if this is one of its members.
+pub(super) async fn head_for(
+    db: &mut PgConnection,
+    reader: UserId,
+    room_id: RoomId,
+) -> Result<Option<Seq>, sqlx::Error> {
+    let sql = "select r.head_seq from members m join rooms r on r.id = m.room_id
+        where m.room_id = $1 and m.user_id = $2";
+    let query = sqlx::query_scalar::<_, i64>(sql).bind(room_id.as_i64()).bind(reader.as_i64());
+    Ok(query.fetch_optional(db).await?.map(Seq::from_i64))
+}
+
+/// A user's rooms, or one of them. What is not unread is counted, off indexes that hold nothing
+/// else; the unread ones are never walked.
+pub(super) async fn rooms(
+    db: &mut PgConnection,
+    user_id: UserId,
+    room_id: Option<RoomId>,
+) -> Result<Vec<Room>, Trouble> {
+    let sql = "select r.id, r.name, r.kind, r.topic, m.role, r.head_seq, r.last_message_no, m.last_read_no,
+            m.joined_seq, r.member_count, r.created_at,
+            (select count(*) from messages o where o.room_id = m.room_id
+                and o.user_id = m.user_id and o.message_no > m.last_read_no) as own,
+            (select count(*) from messages d where d.room_id = m.room_id
+                and d.deleted_at is not null and d.message_no > m.last_read_no
+                and d.user_id <> m.user_id) as deleted,
+            (select count(*) from mentions n where n.user_id = m.user_id and n.room_id = m.room_id
+                and n.message_no > m.last_read_no) as mentioned
+        from members m join rooms r on r.id = m.room_id
+        where m.user_id = $1 and m.room_id between $2 and $3 order by r.id";
+    let (from, to) = room_id.map_or((0, i64::MAX), |id| (id.as_i64(), id.as_i64()));
+    let query = sqlx::query_as::<_, RoomColumns>(sql).bind(user_id.as_i64()).bind(from).bind(to);
+    let rows = query.fetch_all(db).await?;
+    Ok(rows.into_iter().map(RoomColumns::room).collect::<Result<Vec<_>, StoreError>>()?)
+}
+
+impl RoomColumns {
+    fn room(self) -> Result<Room, StoreError> {
+        let after = self.last_message_no - self.last_read_no;
+        Ok(Room {
+            id: RoomId::from_i64(self.id),
+            name: self.name,
+            kind: columns::kind(&self.kind)?,
+            topic: self.topic,
+            role: columns::role(&self.role)?,
+            head_seq: Seq::from_i64(self.head_seq),
+            last_message_no: MessageNo::from_i64(self.last_message_no),
+            last_read_no: MessageNo::from_i64(self.last_read_no),
+            joined_seq: Seq::from_i64(self.joined_seq),
+            unread_count: columns::count(after - self.own - self.deleted),
+            mention_count: columns::count(self.mentioned),
+            member_count: columns::count(self.member_count),
+            created_at: Timestamp::from_i64(self.created_at),
+        })
+    }
+}
+
+impl ListedColumns {
+    fn listing(self) -> Result<RoomListing, StoreError> {
+        Ok(RoomListing {
+            id: RoomId::from_i64(self.id),
+            name: self.name,
+            kind: columns::kind(&self.kind)?,
+            topic: self.topic,
+            member_count: columns::count(self.member_count),
+            is_member: self.is_member,
+        })
+    }
+}
