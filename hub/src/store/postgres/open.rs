@@ -68,12 +68,12 @@ impl From<sqlx::Error> for OpenError {
 
 impl From<MigrateError> for OpenError {
     fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::VersionMissing(found) if found > known() => {
-                Self::NewerSchema { found, known: known() }
-            }
-            other => Self::Open(other.to_string()),
+        if let MigrateError::VersionMissing(found) = error
+            && found > known()
+        {
+            return Self::NewerSchema { found, known: known() };
         }
+        Self::Open(error.to_string())
     }
 }
 
@@ -116,7 +116,7 @@ impl PostgresStore {
         let mut db = tokio::time::timeout(ACQUIRE_TIMEOUT, options(url)?.connect())
             .await
             .map_err(|_| OpenError::Open("the server does not answer".to_owned()))??;
-        MIGRATOR.run(&mut db).await?;
+        MIGRATOR.run_direct(None, &mut db, false).await?;
         db.close().await?;
         Ok(known())
     }

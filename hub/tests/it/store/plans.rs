@@ -4,7 +4,7 @@
 use super::world::World;
 use crate::support::postgres::Database;
 use hub::store::postgres::PostgresStore;
-use hub::store::{Append, Op, RoomOp, Store};
+use hub::store::{Append, Op, RoomOp};
 use protocol::model::Anchor;
 use protocol::{ClientId, Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::sync::Arc;
