@@ -1,9 +1,12 @@
 //! How many durable messages a second one room takes: one row a transaction, and in batches, through
 //! the same store; and what a page of history costs meanwhile.
 //!
-//! `cargo run --release --example hot_room [folder]`: the figures are those of the folder's disk.
+//! `cargo run --release --example hot_room [folder]`: on SQLite; the figures are those of the folder's disk.
+//! `cargo run --release --example hot_room postgres://…`: on a Postgres database, which it migrates and
+//! leaves its messages in.
 
 use anyhow::{Context, Result};
+use hub::store::postgres::PostgresStore;
 use hub::store::sqlite::SqliteStore;
 use hub::store::{Append, NewUser, Op, RoomOp, Store};
 use protocol::model::{Anchor, RoomKind};
@@ -18,11 +21,18 @@ const SIZES: [usize; 5] = [1, 8, 32, 128, 256];
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
-    let folder = tempfile::tempdir_in(folder)?;
-    let store = SqliteStore::open(&folder.path().join("hot.db"), Epoch(1)).await?;
-    let (user, room) = room(&store).await?;
-    let mut names = 1_u128;
+    let place = std::env::args().nth(1);
+    if let Some(url) = place.as_deref().filter(|place| place.starts_with("postgres")) {
+        PostgresStore::migrate(url).await?;
+        return measure(&PostgresStore::open(url, 8, Epoch(1)).await?).await;
+    }
+    let folder = tempfile::tempdir_in(place.map_or_else(std::env::temp_dir, Into::into))?;
+    measure(&SqliteStore::open(&folder.path().join("hot.db"), Epoch(1)).await?).await
+}
+
+async fn measure(store: &dyn Store) -> Result<()> {
+    let (user, room) = room(store).await?;
+    let mut names = Uuid::new_v4().as_u128();
     let mut alone = None;
     println!("batch  messages/s  ms/commit  times one a transaction");
     for size in SIZES {
@@ -50,16 +60,16 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn room(store: &SqliteStore) -> Result<(UserId, RoomId)> {
+async fn room(store: &dyn Store) -> Result<(UserId, RoomId)> {
     let new = NewUser {
-        username: "ann".into(),
+        username: format!("ann-{}", Uuid::new_v4()),
         display_name: "Ann".into(),
         password_hash: None,
         external_sub: None,
         at: Timestamp(1),
     };
     let user = store.create_user(new).await?.id;
-    let op = Op::CreateRoom { name: "hot".into(), kind: RoomKind::Public, topic: String::new() };
+    let op = Op::CreateRoom { name: format!("hot-{}", Uuid::new_v4()), kind: RoomKind::Public, topic: String::new() };
     let create = Append { actor: user, client_id: ClientId(Uuid::from_u128(0)), at: Timestamp(1), op };
     let created = store.append(vec![create]).await?.pop().context("one outcome an operation")??;
     Ok((user, created.room_id))

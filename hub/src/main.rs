@@ -25,10 +25,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => run(config).map(|()| ExitCode::SUCCESS),
-        Command::Migrate => {
-            hub::telemetry::start(&config.log)?;
-            tokio::runtime::Runtime::new()?.block_on(migrate(&config)).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Migrate => migrate(&config).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check) => {
             print!("{}", config.report(&cli.settings));
             Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::auth::{AuthSettings, OutsideKey, PasswordParams, Registration};
 use crate::broker::redis_url::RedisUrl;
+use crate::limits::bounds::{POSTGRES_CONNECTIONS_MAX, POSTGRES_CONNECTIONS_MIN};
 use crate::limits::{Rate, Rates};
 use ipnet::IpNet;
 use protocol::NodeId;
@@ -20,9 +21,6 @@ const SECRET_BYTES_MIN: usize = 16;
 /// Shorter than the hash it keys, a secret weakens it (RFC 7518, 3.2).
 const SECRET_BYTES_WISE: usize = 32;
 const SERVER_ID_BYTES_MAX: usize = 64;
-/// Fewer would not let appends and reads have some each.
-const DATABASE_CONNECTIONS_MIN: u64 = 4;
-const DATABASE_CONNECTIONS_MAX: u64 = 1_000;
 /// A larger hash would let one login take the node's memory.
 const PASSWORD_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 
@@ -154,7 +152,7 @@ fn read_config(checker: &mut Checker, settings: &Settings) -> Option<Config> {
     let server_id = checker.read(settings.server_id(), server_id);
     let data = PathBuf::from(settings.data().text());
     let connections = checker.read(settings.database_connections(), |text| {
-        number(text, DATABASE_CONNECTIONS_MIN, DATABASE_CONNECTIONS_MAX).map(|n| n as u32)
+        number(text, POSTGRES_CONNECTIONS_MIN.into(), POSTGRES_CONNECTIONS_MAX.into()).map(|n| n as u32)
     });
     let store = checker.read(settings.database_url(), |text| store(text, &data, connections.unwrap_or(0)));
     let broker = checker.read_given(settings.redis_url(), RedisUrl::parse);

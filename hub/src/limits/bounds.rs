@@ -106,6 +106,34 @@ pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// A rate limit that ends sooner than this slows the connection down; a longer one is told.
 pub const RATE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+// Postgres
+
+/// Fewest connections of a node: appends and reads have some each.
+pub const POSTGRES_CONNECTIONS_MIN: u32 = 4;
+/// Most connections of a node.
+pub const POSTGRES_CONNECTIONS_MAX: u32 = 1_000;
+/// How long a call waits for a connection, and a connection for the server.
+pub const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that has rested for longer is asked whether it is alive before it is used.
+pub const POSTGRES_TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How long the server lets a transaction lie without a statement, as a node leaves one that is
+/// stopped or cut off.
+pub const POSTGRES_IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a statement waits for a lock.
+pub const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement may take.
+pub const POSTGRES_STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a call may take once it has a connection, appends aside.
+pub const POSTGRES_CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a batch may take until its commit begins, tries and waits for a connection included.
+pub const POSTGRES_WORK_DEADLINE: Duration = Duration::from_secs(12);
+/// How long the commit may take beyond that.
+pub const POSTGRES_COMMIT_DEADLINE: Duration = Duration::from_secs(2);
+/// How often a batch is tried that loses to others.
+pub const POSTGRES_TRIES_MAX: u32 = 6;
+/// The mean pause before the second try; it doubles from try to try.
+pub const POSTGRES_RETRY_PAUSE: Duration = Duration::from_millis(4);
+
 // Leaving
 
 /// How long requests under way may take once all connections are gone.
@@ -146,3 +174,10 @@ const _: () = assert!(JOIN_DEADLINE.as_millis() < protocol::limits::IDLE_TIMEOUT
 const _: () = assert!(RATE_PAUSE_MAX.as_millis() < protocol::limits::PONG_TIMEOUT.as_millis());
 const _: () = assert!(PULL_BYTES_MAX <= OUT_BYTES_MAX && PULL_EVENTS_MAX <= OUT_FRAMES_MAX);
 const _: () = assert!(BATCH_MAX <= WRITER_QUEUE_MAX);
+// A transaction left lying ends before those who wait for its locks give up.
+const _: () = assert!(POSTGRES_IDLE_TRANSACTION_TIMEOUT.as_millis() < POSTGRES_LOCK_TIMEOUT.as_millis());
+const _: () = assert!(POSTGRES_LOCK_TIMEOUT.as_millis() < POSTGRES_STATEMENT_TIMEOUT.as_millis());
+const _: () = assert!(POSTGRES_STATEMENT_TIMEOUT.as_millis() < POSTGRES_CALL_DEADLINE.as_millis());
+const _: () = assert!(
+    POSTGRES_WORK_DEADLINE.as_millis() + POSTGRES_COMMIT_DEADLINE.as_millis() < COMMIT_DEADLINE.as_millis()
+);

@@ -94,11 +94,14 @@ fn open_broker(config: &Config, random: &Arc<dyn Random>) -> anyhow::Result<Arc<
     Ok(Arc::new(broker))
 }
 
-/// Brings the database that the settings name to this version's schema.
+/// Brings the database that the settings name to this version's schema: a command of its own, on a
+/// runtime of its own.
 ///
 /// # Errors
 /// When it cannot be opened, or a later version of the hub migrated it.
+#[tokio::main]
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    crate::telemetry::start(&config.log)?;
     match &config.store {
         // Opening migrates it: no one else has it open.
         StoreConfig::Sqlite(_) => open_store(&config.store, &SystemRandom).await?.close().await,

@@ -72,21 +72,31 @@ pub(crate) fn browser() -> Result<Outcome> {
 
 /// Makes sure that what the Rust tests start beside the hub is there.
 pub(crate) fn servers() -> Result<Outcome> {
-    const NEEDED: [(&str, &str); 3] =
-        [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")];
+    const NEEDED: [(&str, &str); 4] = [
+        ("redis-server", "redis-server"),
+        ("redis-cli", "redis-tools"),
+        ("openssl", "openssl"),
+        ("initdb", "postgresql"),
+    ];
     let missing = || -> Vec<&str> {
-        let is_missing = |(program, _): &&(&str, &str)| host::which(program).is_none();
-        NEEDED.iter().filter(is_missing).map(|(_, package)| *package).collect()
+        let is_here = |program: &str| host::which(program).is_some() || in_postgres(program);
+        NEEDED.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package).collect()
     };
     if !missing().is_empty() && apt::is_here() {
         apt::install(&missing())?;
     }
     match missing().as_slice() {
-        [] => Ok(Outcome::Told("redis-server, redis-cli, openssl".to_owned())),
+        [] => Ok(Outcome::Told("redis-server, redis-cli, openssl, postgres".to_owned())),
         packages => {
             bail!("{} are needed for the tests; install them and run this again", packages.join(", "))
         }
     }
+}
+
+/// Whether it is among the server's programs, which Debian keeps out of the path.
+fn in_postgres(program: &str) -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin").join(program)).any(|path| path.is_file())
 }
 
 /// The folder of the toolchain that compiles the hub.

@@ -8,21 +8,15 @@
 
 use super::error::{Trouble, at_commit, before_commit};
 use super::{PostgresStore, READ_COMMITTED, flush, load};
+use crate::limits::bounds::{
+    POSTGRES_COMMIT_DEADLINE, POSTGRES_RETRY_PAUSE, POSTGRES_TRIES_MAX, POSTGRES_WORK_DEADLINE,
+};
 use crate::store::state::{Changes, Needs, State};
 use crate::store::{Append, BATCH_MAX, Outcome, StoreError};
 use protocol::{MessageId, RoomId};
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
-
-/// How long a batch may take until its commit begins, tries and waits for a connection included.
-const WORK_DEADLINE: Duration = Duration::from_secs(12);
-/// How long the commit may take beyond that.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(2);
-/// How often a batch is tried that loses to others.
-const TRIES_MAX: u32 = 6;
-/// The mean pause before the second try; it doubles from try to try.
-const PAUSE: Duration = Duration::from_millis(4);
 
 /// Why one try came to nothing.
 enum Failed {
@@ -49,13 +43,13 @@ impl PostgresStore {
         if batch.len() > BATCH_MAX {
             return Err(StoreError::batch_too_large(batch.len()));
         }
-        let deadline = Instant::now() + WORK_DEADLINE;
+        let deadline = Instant::now() + POSTGRES_WORK_DEADLINE;
         let mut tries = 1;
         loop {
             match self.try_append(batch, deadline).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Failed::Commit(error)) => return Err(error),
-                Err(Failed::Work(trouble)) if tries < TRIES_MAX && trouble.is_worth_another_try() => {
+                Err(Failed::Work(trouble)) if tries < POSTGRES_TRIES_MAX && trouble.is_worth_another_try() => {
                     tracing::debug!(?trouble, tries, "a batch is tried again");
                     sleep(pause(batch, tries)).await;
                     tries += 1;
@@ -74,7 +68,7 @@ impl PostgresStore {
             return Err(too_long().into());
         };
         let (tx, state, outcomes) = worked?;
-        match timeout_at(deadline + COMMIT_DEADLINE, tx.commit()).await {
+        match timeout_at(deadline + POSTGRES_COMMIT_DEADLINE, tx.commit()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(Failed::Commit(at_commit(&error))),
             Err(_) => {
@@ -138,7 +132,7 @@ fn pause(batch: &[Append], tries: u32) -> Duration {
     let seed = batch.first().map_or(0, |append| append.client_id.0.as_u128());
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).wrapping_add(u128::from(tries));
     let percent = u32::try_from((mixed >> 64) % 150).unwrap_or(0) + 25;
-    PAUSE * 2_u32.pow(tries - 1) * percent / 100
+    POSTGRES_RETRY_PAUSE * 2_u32.pow(tries - 1) * percent / 100
 }
 
 #[cfg(test)]
@@ -156,8 +150,8 @@ mod tests {
         };
         assert_ne!(pause(&batch(1), 1), pause(&batch(2), 1));
         for name in 1..100 {
-            let all: Duration = (1..TRIES_MAX).map(|tries| pause(&batch(name), tries)).sum();
-            assert!(all < WORK_DEADLINE / 10 && pause(&batch(name), 1) > Duration::ZERO);
+            let all: Duration = (1..POSTGRES_TRIES_MAX).map(|tries| pause(&batch(name), tries)).sum();
+            assert!(all < POSTGRES_WORK_DEADLINE / 10 && pause(&batch(name), 1) > Duration::ZERO);
         }
     }
 }

@@ -15,22 +15,19 @@ mod open;
 mod read;
 mod rows;
 
-pub use open::{CONNECTIONS_MIN, OpenError};
+pub use open::OpenError;
 
 use super::{
     Account, AccountKey, Append, CreateUserError, Event, LoginId, MarkedRead, MemberPage, NewLogin, NewUser,
     Outcome, RoomPage, Rotated, Rotation, Store, StoreError,
 };
+use crate::limits::bounds::POSTGRES_CALL_DEADLINE;
 use async_trait::async_trait;
 use error::{at_commit, before_commit};
 use protocol::model::{Anchor, Message, MessagePage, Room, User};
 use protocol::{Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use sqlx::{Connection, PgPool, Postgres, Transaction};
-use std::time::Duration;
 use tokio::time::timeout;
-
-/// How long a call may take once it has a connection.
-const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 const READ_COMMITTED: &str = "begin isolation level read committed read write";
 const READ_SNAPSHOT: &str = "begin isolation level repeatable read read only";
@@ -49,7 +46,7 @@ type Tx<'db> = Transaction<'db, Postgres>;
 macro_rules! read {
     ($store:ident, |$db:ident| $body:expr) => {{
         let mut db = $store.readers.acquire().await.map_err(before_commit)?;
-        let done = timeout(CALL_DEADLINE, async {
+        let done = timeout(POSTGRES_CALL_DEADLINE, async {
             let $db = &mut *db;
             $body.await
         });
@@ -67,7 +64,7 @@ macro_rules! read {
 macro_rules! write {
     ($store:ident, |$tx:ident| $body:expr) => {{
         let mut db = $store.readers.acquire().await.map_err(before_commit)?;
-        let done = timeout(CALL_DEADLINE, async {
+        let done = timeout(POSTGRES_CALL_DEADLINE, async {
             let mut tx = db.begin_with(READ_COMMITTED).await.map_err(before_commit)?;
             let $tx = &mut tx;
             let result = $body.await.map_err(before_commit)?;

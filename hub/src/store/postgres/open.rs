@@ -3,29 +3,24 @@
 
 use super::PostgresStore;
 use super::ids::SpareIds;
+use crate::limits::bounds::{
+    POSTGRES_ACQUIRE_TIMEOUT, POSTGRES_CONNECTIONS_MIN, POSTGRES_IDLE_TRANSACTION_TIMEOUT,
+    POSTGRES_LOCK_TIMEOUT, POSTGRES_STATEMENT_TIMEOUT, POSTGRES_TRUSTED_IDLE,
+};
 use protocol::Epoch;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-/// How long a call waits for a connection, and a connection for the server.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that has rested for longer is asked whether it is alive before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// Fewest connections of a store: writers and readers have some each.
-pub const CONNECTIONS_MIN: u32 = 4;
-
-/// What a session is set to. A transaction that a node leaves lying (stopped, cut off) ends before
-/// those who wait for its locks give up, and they before their statement does. Plans are kept from
-/// when tables were small: one by an index is right at any size. An acknowledged commit is on disk
+/// What a session is set to. Plans are kept from when tables were small: one by an index is right at
+/// any size. An acknowledged commit is on disk
 /// (<https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT>),
 /// whatever the role's default.
-const SESSION: &str = "select set_config('idle_in_transaction_session_timeout', '3000', false),
-    set_config('lock_timeout', '5000', false),
-    set_config('statement_timeout', '8000', false),
+const SESSION: &str = "select set_config('idle_in_transaction_session_timeout', $1, false),
+    set_config('lock_timeout', $2, false),
+    set_config('statement_timeout', $3, false),
     set_config('enable_seqscan', 'off', false),
     set_config('jit', 'off', false),
     set_config('synchronous_commit', case current_setting('synchronous_commit')
@@ -93,9 +88,9 @@ impl PostgresStore {
     /// When it cannot be reached or its schema is not this version's.
     pub async fn open(url: &str, connections: u32, new_epoch: Epoch) -> Result<Self, OpenError> {
         let options = options(url)?;
-        let connections = connections.max(CONNECTIONS_MIN);
+        let connections = connections.max(POSTGRES_CONNECTIONS_MIN);
         let writing = (connections / 4).max(2);
-        let mut db = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect())
+        let mut db = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, options.connect())
             .await
             .map_err(|_| OpenError::Open("the server does not answer".to_owned()))??;
         check_schema(&mut db).await?;
@@ -113,7 +108,7 @@ impl PostgresStore {
     /// # Errors
     /// When it cannot be reached, or a later version of the hub migrated it.
     pub async fn migrate(url: &str) -> Result<i64, OpenError> {
-        let mut db = tokio::time::timeout(ACQUIRE_TIMEOUT, options(url)?.connect())
+        let mut db = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, options(url)?.connect())
             .await
             .map_err(|_| OpenError::Open("the server does not answer".to_owned()))??;
         MIGRATOR.run_direct(None, &mut db, false).await?;
@@ -132,18 +127,24 @@ fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
 fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|db, used| {
             Box::pin(async move {
-                if used.idle_for > TRUSTED_IDLE {
+                if used.idle_for > POSTGRES_TRUSTED_IDLE {
                     db.ping().await?;
                 }
                 Ok(true)
             })
         })
         .after_connect(|db, _| {
-            Box::pin(async move { sqlx::query(SESSION).execute(db).await.map(|_| ()) })
+            let timeouts =
+                [POSTGRES_IDLE_TRANSACTION_TIMEOUT, POSTGRES_LOCK_TIMEOUT, POSTGRES_STATEMENT_TIMEOUT];
+            let [idle, lock, statement] = timeouts.map(|timeout| format!("{}ms", timeout.as_millis()));
+            Box::pin(async move {
+                let session = sqlx::query(SESSION).bind(idle).bind(lock).bind(statement);
+                session.execute(db).await.map(|_| ())
+            })
         })
         .connect_lazy_with(options)
 }

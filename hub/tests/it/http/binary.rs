@@ -1,5 +1,6 @@
 //! The binary itself: settings from the environment, an embedded start, an orderly end.
 
+use crate::support::postgres::Database;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -43,7 +44,7 @@ fn wrong_settings_end_it_with_2_before_anything_is_opened() {
     let data = dir.path().join("data");
     let env = [
         ("HUB_DATA", data.to_str().unwrap()),
-        ("DATABASE_URL", "postgres://ada:hunter2@db/chat"),
+        ("DATABASE_URL", "postgres://ada:hunter2@db:x/chat"),
         ("JWT_SECRET", "hunter2"),
     ];
     for args in [&[][..], &["serve"], &["config", "check"]] {
@@ -51,7 +52,7 @@ fn wrong_settings_end_it_with_2_before_anything_is_opened() {
         assert_eq!(status.code(), Some(2), "{args:?}");
         let told = text(&stderr);
         assert!(
-            told.contains("DATABASE_URL (--database-url) is \"postgres://ada:<redacted>@db/chat\""),
+            told.contains("DATABASE_URL (--database-url) is \"postgres://ada:<redacted>@db:x/chat\""),
             "{told}"
         );
         assert!(told.contains("JWT_SECRET (--jwt-secret) is \"<redacted>\""), "{told}");
@@ -67,7 +68,16 @@ struct Running {
 }
 
 fn start(data: &Path) -> Running {
-    let env = [("HUB_DATA", data.to_str().unwrap()), ("LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json")];
+    start_on(data, "")
+}
+
+fn start_on(data: &Path, database_url: &str) -> Running {
+    let env = [
+        ("HUB_DATA", data.to_str().unwrap()),
+        ("DATABASE_URL", database_url),
+        ("LISTEN", "127.0.0.1:0"),
+        ("LOG_FORMAT", "json"),
+    ];
     let mut child = hub(&[], &env).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let line = log.by_ref().find(|line| line.contains("listening on")).expect("the node listens");
@@ -130,4 +140,28 @@ async fn an_address_that_is_taken_is_told() {
     assert_eq!(status.code(), Some(1));
     let told = text(&stderr);
     assert!(told.contains(&format!("failed to listen on LISTEN={address}")), "{told}");
+}
+
+#[tokio::test]
+async fn on_postgres_a_hub_serves_once_its_database_was_migrated() {
+    let database = Database::empty().await;
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("HUB_DATA", dir.path().to_str().unwrap()), ("DATABASE_URL", &database.url), ("LISTEN", "127.0.0.1:0")];
+    let Output { status, stderr, .. } = hub(&[], &env).output().unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(text(&stderr).contains("run `hub migrate` first"), "{}", text(&stderr));
+    for _ in 0..2 {
+        let Output { status, stderr, .. } = hub(&["migrate"], &env).output().unwrap();
+        assert!(status.success(), "{}", text(&stderr));
+    }
+    let hub = start_on(dir.path(), &database.url);
+    let session = hub.post("/api/register", "", json!({ "username": "ada", "password": "correct horse" })).await;
+    let token = session["access_token"].as_str().unwrap();
+    let room = hub.post("/api/rooms", token, json!({ "name": "general", "kind": "public" })).await;
+    let messages = format!("/api/rooms/{}/messages", room["id"]);
+    assert_eq!(hub.post(&messages, token, json!({ "content": "one" })).await["message_no"], 1);
+    assert_eq!(hub.signal("-KILL"), None);
+    let hub = start_on(dir.path(), &database.url);
+    assert_eq!(hub.post(&messages, token, json!({ "content": "two" })).await["message_no"], 2);
+    assert_eq!(hub.signal("-TERM"), Some(0));
 }

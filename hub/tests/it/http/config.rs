@@ -38,7 +38,12 @@ fn a_wrong_value_is_told_with_its_setting_and_what_is_allowed() {
         ("--database-url=mysql://x", "DATABASE_URL (--database-url) is \"mysql://x\": expected sqlite:PATH"),
         ("--database-url=sqlite:", "expected the path of a file"),
         ("--database-url=sqlite::memory:", "expected the path of a file"),
-        ("--database-url=postgres://u@h/d", "this version has no Postgres store"),
+        ("--database-url=postgres://u@h", "names no database: expected postgres://user[:password]@host"),
+        ("--database-url=postgres:u@h/d", "expected postgres://user"),
+        ("--database-url=postgresql://u:p/w@h/d", "has a / too many"),
+        ("--database-url=postgres://u@/d", "names no host"),
+        ("--database-url=postgres://u@h:x/d", "has a port that is none"),
+        ("--database-connections=3", "expected a whole number from 4 to 1000"),
         ("--redis-url=localhost:6379", "REDIS_URL (--redis-url) is \"localhost:6379\": expected redis://"),
         ("--redis-url=redis://h:0", "expected a port from 1 to 65535"),
         (
@@ -93,12 +98,12 @@ fn everything_that_is_wrong_is_told_at_once() {
 fn secrets_are_never_told() {
     let wrong = [
         "--jwt-secret=hunter2",
-        "--database-url=postgres://ada:hunter2@db/chat",
+        "--database-url=postgres://ada:hunter2@db:x/chat",
         "--redis-url=redis+sentinel://:hunter2@r/?sentinel_password=hunter2",
     ];
     let told = check(&wrong).unwrap_err().to_string();
     assert!(!told.contains("hunter2"), "{told}");
-    assert!(told.contains("postgres://ada:<redacted>@db/chat"), "{told}");
+    assert!(told.contains("postgres://ada:<redacted>@db:x/chat"), "{told}");
     assert!(told.contains("redis+sentinel://:<redacted>@r/?sentinel_password=<redacted>"), "{told}");
     let flags = ["--jwt-secret=hunter2-hunter2-hunter2", "--redis-url=redis://:hunter2@r"];
     let cli = Cli::try_parse_from(["hub"].iter().chain(&flags)).unwrap();
@@ -108,8 +113,25 @@ fn secrets_are_never_told() {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
     assert!(report.contains("JWT_SECRET              <redacted> (set)"), "{report}");
+    assert!(report.contains("DATABASE_URL            postgres://ada:<redacted>@db/chat (set)"), "{report}");
     assert!(report.contains("warning: JWT_SECRET is 23 bytes"), "{report}");
     assert!(report.contains("LISTEN                  127.0.0.1:8080 (default)"), "{report}");
+}
+
+#[test]
+fn a_postgres_database_is_named_by_its_url() {
+    for url in [
+        "postgres://ada:s3cret@db:5433/chat?sslmode=require",
+        "postgresql://db/chat",
+        "postgres://[::1]:5432/chat",
+        "postgres:///chat?host=/run/postgresql",
+    ] {
+        let flag = format!("--database-url={url}");
+        let StoreConfig::Postgres { url: read, connections } = check(&[&flag]).unwrap().store else {
+            panic!("{url} is Postgres")
+        };
+        assert_eq!((read.as_str(), connections), (url, 16));
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn the_same_script_means_the_same_on_memory_and_on_sqlite() {
 #[test]
 fn the_same_script_means_the_same_on_memory_and_on_postgres() {
     let factory = Postgres::default();
-    check(CASES / 2, async |steps| {
+    check(CASES / 4, async |steps| {
         let mut db = factory.database().await.raw().await;
         sqlx::raw_sql(EMPTY).execute(&mut db).await.unwrap();
         let postgres = factory.make().await;

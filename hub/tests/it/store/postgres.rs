@@ -17,7 +17,7 @@ async fn worlds(database: &Database) -> (World, World) {
     (World::new(Arc::new(database.open().await)), World::later(Arc::new(database.open().await)))
 }
 
-/// Ends every other session of the database; how many there were that did something.
+/// Ends every other session of the database; how many there were.
 async fn end_others(db: &mut PgConnection) -> usize {
     let sql = "select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()";
@@ -183,7 +183,7 @@ async fn an_append_whose_sessions_are_ended_is_resolved_by_its_name() {
         let new: usize = again.iter().map(|outcome| outcome.as_ref().unwrap().events.len()).sum();
         assert!(new == 0 || new == 50 && first.is_err(), "a batch is stored whole or not at all");
     }
-    assert!(ended > 0, "sessions were ended");
+    assert!(ended > 40, "sessions were ended");
     assert_eq!(w.head(room).await, Seq(1 + 40 * 50), "after {failed} failures");
 }
 
@@ -215,7 +215,7 @@ async fn a_server_stopped_at_once_loses_nothing_that_was_acknowledged() {
     let ann = w.user("ann").await;
     let room = w.public_room(&[ann]).await;
     let mut acked = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let mut writers = JoinSet::new();
         for _ in 0..4 {
             let store = w.store.clone();
@@ -243,7 +243,7 @@ async fn a_server_stopped_at_once_loses_nothing_that_was_acknowledged() {
         // The same store goes on, with new connections.
         w.send(ann, room, "again").await;
     }
-    assert!(acked.len() > 100, "{}", acked.len());
+    assert!(acked.len() >= 80, "{}", acked.len());
     let log = w.log(room).await;
     let seqs: Vec<u64> = log.iter().map(|event| event.seq.0).collect();
     assert_eq!(seqs, (1..=log.len() as u64).collect::<Vec<_>>());
