@@ -69,7 +69,11 @@ async fn room(store: &dyn Store) -> Result<(UserId, RoomId)> {
         at: Timestamp(1),
     };
     let user = store.create_user(new).await?.id;
-    let op = Op::CreateRoom { name: format!("hot-{}", Uuid::new_v4()), kind: RoomKind::Public, topic: String::new() };
+    let op = Op::CreateRoom {
+        name: format!("hot-{}", Uuid::new_v4()),
+        kind: RoomKind::Public,
+        topic: String::new(),
+    };
     let create = Append { actor: user, client_id: ClientId(Uuid::from_u128(0)), at: Timestamp(1), op };
     let created = store.append(vec![create]).await?.pop().context("one outcome an operation")??;
     Ok((user, created.room_id))

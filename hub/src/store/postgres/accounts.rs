@@ -91,11 +91,7 @@ pub(super) async fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotat
     Ok(rotated)
 }
 
-pub(super) async fn revoke(
-    tx: &mut Tx<'_>,
-    id: LoginId,
-    at: Timestamp,
-) -> Result<Option<UserId>, Trouble> {
+pub(super) async fn revoke(tx: &mut Tx<'_>, id: LoginId, at: Timestamp) -> Result<Option<UserId>, Trouble> {
     let Some(mut row) = lock_login(tx, id).await?.filter(|row| row.is_valid(at)) else {
         return Ok(None);
     };

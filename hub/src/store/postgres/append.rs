@@ -49,7 +49,9 @@ impl PostgresStore {
             match self.try_append(batch, deadline).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Failed::Commit(error)) => return Err(error),
-                Err(Failed::Work(trouble)) if tries < POSTGRES_TRIES_MAX && trouble.is_worth_another_try() => {
+                Err(Failed::Work(trouble))
+                    if tries < POSTGRES_TRIES_MAX && trouble.is_worth_another_try() =>
+                {
                     tracing::debug!(?trouble, tries, "a batch is tried again");
                     sleep(pause(batch, tries)).await;
                     tries += 1;

@@ -194,8 +194,7 @@ async fn load_reactions(
     state: &mut State,
     messages: &BTreeSet<MessageId>,
 ) -> Result<(), Trouble> {
-    let sql =
-        "select message_id, emoji, user_id, seq, emoji_seq from reactions where message_id = any($1)
+    let sql = "select message_id, emoji, user_id, seq, emoji_seq from reactions where message_id = any($1)
         order by message_id, emoji_seq, seq";
     let query = sqlx::query_as::<_, (i64, String, i64, i64, i64)>(sql).bind(ids(messages));
     for (message_id, emoji, user_id, seq, emoji_seq) in query.fetch_all(db).await? {

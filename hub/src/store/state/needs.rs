@@ -1,7 +1,7 @@
 //! What a batch names: the rows that a store loads, and may have to lock, before it applies the batch.
 
-use super::facts::Target;
 use super::State;
+use super::facts::Target;
 use crate::store::op::{Append, Op, RoomOp};
 use protocol::event::RoomEvent;
 use protocol::{MessageId, RoomId, UserId};

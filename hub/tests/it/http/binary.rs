@@ -146,7 +146,11 @@ async fn an_address_that_is_taken_is_told() {
 async fn on_postgres_a_hub_serves_once_its_database_was_migrated() {
     let database = Database::empty().await;
     let dir = tempfile::tempdir().unwrap();
-    let env = [("HUB_DATA", dir.path().to_str().unwrap()), ("DATABASE_URL", &database.url), ("LISTEN", "127.0.0.1:0")];
+    let env = [
+        ("HUB_DATA", dir.path().to_str().unwrap()),
+        ("DATABASE_URL", &database.url),
+        ("LISTEN", "127.0.0.1:0"),
+    ];
     let Output { status, stderr, .. } = hub(&[], &env).output().unwrap();
     assert_eq!(status.code(), Some(1));
     assert!(text(&stderr).contains("run `hub migrate` first"), "{}", text(&stderr));
@@ -155,7 +159,8 @@ async fn on_postgres_a_hub_serves_once_its_database_was_migrated() {
         assert!(status.success(), "{}", text(&stderr));
     }
     let hub = start_on(dir.path(), &database.url);
-    let session = hub.post("/api/register", "", json!({ "username": "ada", "password": "correct horse" })).await;
+    let session =
+        hub.post("/api/register", "", json!({ "username": "ada", "password": "correct horse" })).await;
     let token = session["access_token"].as_str().unwrap();
     let room = hub.post("/api/rooms", token, json!({ "name": "general", "kind": "public" })).await;
     let messages = format!("/api/rooms/{}/messages", room["id"]);

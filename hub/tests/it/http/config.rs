@@ -105,7 +105,11 @@ fn secrets_are_never_told() {
     assert!(!told.contains("hunter2"), "{told}");
     assert!(told.contains("postgres://ada:<redacted>@db:x/chat"), "{told}");
     assert!(told.contains("redis+sentinel://:<redacted>@r/?sentinel_password=<redacted>"), "{told}");
-    let flags = ["--jwt-secret=hunter2-hunter2-hunter2", "--redis-url=redis://:hunter2@r"];
+    let flags = [
+        "--jwt-secret=hunter2-hunter2-hunter2",
+        "--redis-url=redis://:hunter2@r",
+        "--database-url=postgres://ada:hunter2@db/chat",
+    ];
     let cli = Cli::try_parse_from(["hub"].iter().chain(&flags)).unwrap();
     let config = Config::from_settings(&cli.settings).unwrap();
     let report = config.report(&cli.settings);

@@ -49,7 +49,9 @@ impl Plan {
         let text = entry.split_once("plan:\n")?.1.to_owned();
         let buffers = text.lines().find(|line| line.trim_start().starts_with("Buffers: shared"));
         let numbers = buffers.unwrap_or_default().split([' ', ',']);
-        let pages = numbers.filter_map(|word| word.split_once('=')).filter(|(name, _)| matches!(*name, "hit" | "read"));
+        let pages = numbers
+            .filter_map(|word| word.split_once('='))
+            .filter(|(name, _)| matches!(*name, "hit" | "read"));
         let pages = pages.filter_map(|(_, count)| count.parse::<u64>().ok()).sum();
         Some(Self { text, pages })
     }
@@ -70,7 +72,11 @@ async fn plans<T>(database: &Database, call: impl AsyncFn() -> T) -> Vec<Plan> {
     assert!(!plans.is_empty(), "auto_explain tells plans");
     for plan in &plans {
         assert!(!plan.uses("Seq Scan on"), "{}", plan.text);
-        assert!(!plan.uses("Rows Removed by Filter") || plan.uses("Rows Removed by Filter: 0"), "{}", plan.text);
+        assert!(
+            !plan.uses("Rows Removed by Filter") || plan.uses("Rows Removed by Filter: 0"),
+            "{}",
+            plan.text
+        );
     }
     plans
 }
