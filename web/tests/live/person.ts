@@ -12,6 +12,12 @@ export interface Shown {
   text: string;
 }
 
+/** A row of the list and the messages in it. */
+interface Row {
+  place: number;
+  messages: Shown[];
+}
+
 export class Person {
   readonly problems: string[] = [];
 
@@ -127,22 +133,25 @@ export class Person {
       await log.evaluate((element) => element.scrollTo(0, 0));
       await expect(page.locator('.log__more')).toHaveCount(0, { timeout: 200 });
     }).toPass();
-    const seen: Shown[] = [];
-    for (;;) {
-      const { rows, unsent, atEnd } = await log.evaluate(read);
-      expect(unsent, 'messages that are not sent').toEqual([]);
-      for (const row of rows) {
-        const last = seen.at(-1);
-        if (last !== undefined && row.no <= last.no) {
-          expect(
-            seen.find(({ no }) => no === row.no),
-            'a row that was seen before',
-          ).toEqual(row);
-        } else seen.push(row);
+    // By their place in the list: a row that the list had not drawn yet is looked for again, one that
+    // it does not have leaves no place.
+    const seen = new Map<number, Shown[]>();
+    await expect(async () => {
+      await log.evaluate((element) => element.scrollTo(0, 0));
+      for (;;) {
+        const { rows, unsent, atEnd } = await log.evaluate(read);
+        expect(unsent, 'messages that are not sent').toEqual([]);
+        for (const { place, messages } of rows) seen.set(place, messages);
+        if (atEnd) break;
+        await log.evaluate((element) => element.scrollBy(0, element.clientHeight / 2));
       }
-      if (atEnd) return seen;
-      await log.evaluate((element) => element.scrollBy(0, element.clientHeight / 2));
+      expect([...seen.keys()].toSorted((a, b) => a - b)).toEqual(Array.from(seen, (_, at) => at));
+    }).toPass({ timeout: 20_000 });
+    const shown = [...seen].toSorted(([a], [b]) => a - b).flatMap(([, messages]) => messages);
+    for (const [at, { no }] of shown.entries()) {
+      if (at > 0) expect(no, 'a message after the one before it').toBeGreaterThan(shown[at - 1]?.no ?? 0);
     }
+    return shown;
   }
 
   #watch(page: Page): void {
@@ -154,21 +163,20 @@ export class Person {
   }
 }
 
-/** What the list holds now, checked for rows that are there twice or in disorder. Runs in the page. */
-function read(element: Element): { rows: Shown[]; unsent: string[]; atEnd: boolean } {
-  const found = [...element.querySelectorAll('.row')]
-    .sort((a, b) => Number(a.getAttribute('data-index')) - Number(b.getAttribute('data-index')))
-    .flatMap((row) => [...row.querySelectorAll('article.message')]);
+/** What the list holds once it has drawn where it was scrolled to. Runs in the page. */
+async function read(element: Element): Promise<{ rows: Row[]; unsent: string[]; atEnd: boolean }> {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
   const text = (message: Element) => message.querySelector('.prose, .tombstone')?.textContent?.trim() ?? '';
-  const rows: Shown[] = [];
+  const rows: Row[] = [];
   const unsent: string[] = [];
-  for (const message of found) {
-    const no = Number(message.getAttribute('data-no'));
-    if (no === 0) unsent.push(text(message));
-    else rows.push({ no, text: text(message) });
-  }
-  for (const [at, row] of rows.entries()) {
-    if (at > 0 && row.no <= (rows[at - 1]?.no ?? 0)) throw new Error(`message ${row.no} is out of order`);
+  for (const row of element.querySelectorAll('.row')) {
+    const messages: Shown[] = [];
+    for (const message of row.querySelectorAll('article.message')) {
+      const no = Number(message.getAttribute('data-no'));
+      if (no === 0) unsent.push(text(message));
+      else messages.push({ no, text: text(message) });
+    }
+    rows.push({ place: Number(row.getAttribute('data-index')), messages });
   }
   const { scrollTop, clientHeight, scrollHeight } = element;
   return { rows, unsent, atEnd: scrollTop + clientHeight >= scrollHeight - 2 };

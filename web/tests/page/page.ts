@@ -1,7 +1,7 @@
 // What the page's tests share: opening it in a state, reaching the fake client, axe.
 
 import AxeBuilder from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Locator, type Page } from '@playwright/test';
 import type { FakeClient } from '../../src/dev/fake-client.ts';
 
 declare global {
@@ -81,6 +81,15 @@ export function calls(page: Page, name: string): Promise<unknown[][]> {
 }
 
 /** A message by what it says. */
+/** Opens a message's toolbar and presses one of its buttons. */
+export async function press(message: Locator, name: string): Promise<void> {
+  // The toolbar goes when the message moves away from under the pointer, as one more arrives.
+  await expect(async () => {
+    await message.hover({ timeout: 2_000 });
+    await message.getByRole('button', { name, exact: true }).click({ timeout: 2_000 });
+  }).toPass();
+}
+
 export const saying = (page: Page, text: string | RegExp) => page.locator('.message', { hasText: text });
 
 /** Where the message stands on the screen. */

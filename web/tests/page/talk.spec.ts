@@ -1,6 +1,6 @@
 // Talking: sending, what fails, reactions, edits, rooms and members.
 
-import { calls, expect, open, openRoom, PHONE, saying, test, WIDE } from './page.ts';
+import { calls, expect, open, openRoom, PHONE, press, saying, test, WIDE } from './page.ts';
 
 test.use({ viewport: WIDE });
 
@@ -68,8 +68,7 @@ test('a draft stays with its room, through a reload', async ({ page }) => {
 test('a reaction is put, counted and taken off', async ({ page }) => {
   await openRoom(page, { room: 2 });
   const message = page.locator('.message[data-no="40"]');
-  await message.hover();
-  await message.getByRole('button', { name: 'React', exact: true }).click();
+  await press(message, 'React');
   await page.getByRole('textbox', { name: 'Search emoji' }).fill('rocket');
   await page.keyboard.press('Enter');
   const reaction = message.getByRole('button', { name: '🚀, 1 person with you' });
@@ -81,13 +80,11 @@ test('a reaction is put, counted and taken off', async ({ page }) => {
 test('a reply carries its quote; a deleted message leaves a tombstone in both places', async ({ page }) => {
   await openRoom(page, { room: 3 });
   const answered = page.locator('.message[data-no="39"]');
-  await answered.hover();
-  await answered.getByRole('button', { name: 'Reply' }).click();
+  await press(answered, 'Reply');
   await page.locator('#draft').fill('my answer');
   await page.keyboard.press('Enter');
   await expect(saying(page, 'my answer').locator('.quote')).toContainText('39: ');
-  await answered.hover();
-  await answered.getByRole('button', { name: 'More', exact: true }).click();
+  await press(answered, 'More');
   await page.getByRole('menuitem', { name: 'Delete' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expect(answered).toContainText('This message was deleted');
@@ -99,8 +96,7 @@ test('one may edit one’s own messages only, and delete those of others only as
 }) => {
   await openRoom(page, { room: 2 });
   const other = page.locator('.message[data-no="40"]');
-  await other.hover();
-  await other.getByRole('button', { name: 'More', exact: true }).click();
+  await press(other, 'More');
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
   await expect(page.getByRole('menuitem', { name: 'Edit' })).toHaveCount(0);
   await expect(page.getByRole('menuitem', { name: 'Delete' })).toHaveCount(0);
