@@ -14,8 +14,9 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a session is set to. Plans are kept from when tables were small: one by an index is right at
-/// any size. An acknowledged commit is on disk
+/// What a session is set to. Plans are kept from when tables were small, so none may scan a table; which
+/// index serves best is still for statistics to say, and until the first `analyze` it may be a poor
+/// one. An acknowledged commit is on disk
 /// (<https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT>),
 /// whatever the role's default.
 const SESSION: &str = "select set_config('idle_in_transaction_session_timeout', $1, false),
