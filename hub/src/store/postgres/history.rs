@@ -5,39 +5,16 @@ use super::error::Trouble;
 use super::read::head_for;
 use crate::store::columns;
 use crate::store::page::Window;
+use crate::store::rows::MessageRow;
 use crate::store::state::group_reactions;
-use protocol::model::{Anchor, Message, MessagePage, ReplyTo};
-use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
-use sqlx::{Connection, FromRow, PgConnection};
+use protocol::model::{Anchor, Message, MessagePage};
+use protocol::{MessageId, RoomId, UserId};
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
-use uuid::Uuid;
-
-#[derive(FromRow)]
-struct Columns {
-    id: i64,
-    room_id: i64,
-    message_no: i64,
-    seq: i64,
-    latest_seq: i64,
-    user_id: i64,
-    username: String,
-    display_name: String,
-    client_id: Uuid,
-    content: String,
-    reply_to: Option<i64>,
-    reply_no: Option<i64>,
-    reply_user_id: Option<i64>,
-    reply_username: Option<String>,
-    reply_display_name: Option<String>,
-    created_at: i64,
-    edited_at: Option<i64>,
-    deleted_at: Option<i64>,
-    pinned_at: Option<i64>,
-}
 
 macro_rules! select {
     ($tail:literal) => {
-        sqlx::query_as::<_, Columns>(concat!(
+        sqlx::query_as::<_, MessageRow>(concat!(
             "select m.id, m.room_id, m.message_no, m.seq, m.latest_seq, m.user_id, u.username, u.display_name,
                 m.client_id, m.content, m.reply_to, r.message_no as reply_no, r.user_id as reply_user_id,
                 w.username as reply_username, w.display_name as reply_display_name, m.created_at,
@@ -106,7 +83,7 @@ pub(super) async fn read_message(
 }
 
 /// Rows with what hangs on them.
-async fn messages(db: &mut PgConnection, rows: Vec<Columns>) -> Result<Vec<Message>, Trouble> {
+async fn messages(db: &mut PgConnection, rows: Vec<MessageRow>) -> Result<Vec<Message>, Trouble> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -128,7 +105,7 @@ async fn messages(db: &mut PgConnection, rows: Vec<Columns>) -> Result<Vec<Messa
     for (id, emoji, user_id) in found {
         reactions.entry(id).or_default().push((emoji, UserId::from_i64(user_id)));
     }
-    let message = |row: Columns| {
+    let message = |row: MessageRow| {
         let mut message = row.message();
         message.mentions = mentions.remove(&message.message_no.as_i64()).unwrap_or_default();
         let rows = reactions.remove(&message.message_id.as_i64()).unwrap_or_default();
@@ -136,38 +113,4 @@ async fn messages(db: &mut PgConnection, rows: Vec<Columns>) -> Result<Vec<Messa
         message
     };
     Ok(rows.into_iter().map(message).collect())
-}
-
-impl Columns {
-    fn message(mut self) -> Message {
-        Message {
-            room_id: RoomId::from_i64(self.room_id),
-            message_id: MessageId::from_i64(self.id),
-            message_no: MessageNo::from_i64(self.message_no),
-            seq: Seq::from_i64(self.seq),
-            latest_seq: Seq::from_i64(self.latest_seq),
-            reply_to: self.take_reply_to(),
-            user_id: UserId::from_i64(self.user_id),
-            username: self.username,
-            display_name: self.display_name,
-            client_id: Some(ClientId(self.client_id)),
-            content: self.content,
-            mentions: Vec::new(),
-            reactions: Vec::new(),
-            created_at: Timestamp::from_i64(self.created_at),
-            edited_at: columns::time(self.edited_at),
-            deleted_at: columns::time(self.deleted_at),
-            pinned_at: columns::time(self.pinned_at),
-        }
-    }
-
-    fn take_reply_to(&mut self) -> Option<ReplyTo> {
-        Some(ReplyTo {
-            message_id: MessageId::from_i64(self.reply_to?),
-            message_no: MessageNo::from_i64(self.reply_no?),
-            user_id: UserId::from_i64(self.reply_user_id?),
-            username: self.reply_username.take()?,
-            display_name: self.reply_display_name.take()?,
-        })
-    }
 }

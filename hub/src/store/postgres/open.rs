@@ -7,8 +7,9 @@ use crate::limits::bounds::{
     POSTGRES_ACQUIRE_TIMEOUT, POSTGRES_CONNECTIONS_MIN, POSTGRES_IDLE_TRANSACTION_TIMEOUT,
     POSTGRES_LOCK_TIMEOUT, POSTGRES_STATEMENT_TIMEOUT, POSTGRES_TRUSTED_IDLE,
 };
+use crate::store::migrations;
 use protocol::Epoch;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::fmt;
@@ -27,7 +28,6 @@ const SESSION: &str = "select set_config('idle_in_transaction_session_timeout', 
     set_config('synchronous_commit', case current_setting('synchronous_commit')
         when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/postgres");
 const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Why a database could not be opened or migrated.
@@ -112,7 +112,7 @@ impl PostgresStore {
         let mut db = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, options(url)?.connect())
             .await
             .map_err(|_| OpenError::Open("the server does not answer".to_owned()))??;
-        MIGRATOR.run_direct(None, &mut db, false).await?;
+        migrations::POSTGRES.run_direct(None, &mut db, false).await?;
         db.close().await?;
         Ok(known())
     }
@@ -151,7 +151,7 @@ fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
 }
 
 fn known() -> i64 {
-    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+    migrations::known(&migrations::POSTGRES)
 }
 
 async fn check_schema(db: &mut PgConnection) -> Result<(), OpenError> {
@@ -169,7 +169,7 @@ async fn check_schema(db: &mut PgConnection) -> Result<(), OpenError> {
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
     }
-    for migration in MIGRATOR.iter() {
+    for migration in migrations::POSTGRES.iter() {
         match applied.iter().find(|applied| applied.version == migration.version) {
             None => return Err(OpenError::OlderSchema { found, known }),
             Some(applied) if applied.checksum != migration.checksum => {

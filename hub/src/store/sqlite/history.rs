@@ -6,38 +6,16 @@ use super::read::head_for;
 use super::rows::{self, json};
 use crate::store::StoreError;
 use crate::store::page::Window;
+use crate::store::rows::MessageRow;
 use crate::store::state::group_reactions;
-use protocol::model::{Anchor, Message, MessagePage, ReplyTo};
-use protocol::{MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
-use sqlx::{FromRow, SqliteConnection};
+use protocol::model::{Anchor, Message, MessagePage};
+use protocol::{MessageId, RoomId, UserId};
+use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
-
-#[derive(FromRow)]
-struct Columns {
-    id: i64,
-    room_id: i64,
-    message_no: i64,
-    seq: i64,
-    latest_seq: i64,
-    user_id: i64,
-    username: String,
-    display_name: String,
-    client_id: Vec<u8>,
-    content: String,
-    reply_to: Option<i64>,
-    reply_no: Option<i64>,
-    reply_user_id: Option<i64>,
-    reply_username: Option<String>,
-    reply_display_name: Option<String>,
-    created_at: i64,
-    edited_at: Option<i64>,
-    deleted_at: Option<i64>,
-    pinned_at: Option<i64>,
-}
 
 macro_rules! select {
     ($tail:literal) => {
-        sqlx::query_as::<_, Columns>(concat!(
+        sqlx::query_as::<_, MessageRow>(concat!(
             "select m.id, m.room_id, m.message_no, m.seq, m.latest_seq, m.user_id, u.username, u.display_name,
                 m.client_id, m.content, m.reply_to, r.message_no as reply_no, r.user_id as reply_user_id,
                 w.username as reply_username, w.display_name as reply_display_name, m.created_at,
@@ -105,7 +83,7 @@ impl SqliteStore {
 }
 
 /// Rows with what hangs on them.
-async fn messages(db: &mut SqliteConnection, rows: Vec<Columns>) -> Result<Vec<Message>, StoreError> {
+async fn messages(db: &mut SqliteConnection, rows: Vec<MessageRow>) -> Result<Vec<Message>, StoreError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -127,8 +105,8 @@ async fn messages(db: &mut SqliteConnection, rows: Vec<Columns>) -> Result<Vec<M
     for (id, emoji, user_id) in found.map_err(before_commit)? {
         reactions.entry(id).or_default().push((emoji, UserId::from_i64(user_id)));
     }
-    let message = |row: Columns| {
-        let mut message = row.message()?;
+    let message = |row: MessageRow| {
+        let mut message = row.message();
         let id = message.message_id.as_i64();
         message.mentions = mentions.remove(&id).unwrap_or_default();
         let rows = reactions.remove(&id).unwrap_or_default();
@@ -136,38 +114,4 @@ async fn messages(db: &mut SqliteConnection, rows: Vec<Columns>) -> Result<Vec<M
         Ok(message)
     };
     rows.into_iter().map(message).collect()
-}
-
-impl Columns {
-    fn message(mut self) -> Result<Message, StoreError> {
-        Ok(Message {
-            room_id: RoomId::from_i64(self.room_id),
-            message_id: MessageId::from_i64(self.id),
-            message_no: MessageNo::from_i64(self.message_no),
-            seq: Seq::from_i64(self.seq),
-            latest_seq: Seq::from_i64(self.latest_seq),
-            reply_to: self.take_reply_to(),
-            user_id: UserId::from_i64(self.user_id),
-            username: self.username,
-            display_name: self.display_name,
-            client_id: Some(rows::client_id(&self.client_id)?),
-            content: self.content,
-            mentions: Vec::new(),
-            reactions: Vec::new(),
-            created_at: Timestamp::from_i64(self.created_at),
-            edited_at: rows::time(self.edited_at),
-            deleted_at: rows::time(self.deleted_at),
-            pinned_at: rows::time(self.pinned_at),
-        })
-    }
-
-    fn take_reply_to(&mut self) -> Option<ReplyTo> {
-        Some(ReplyTo {
-            message_id: MessageId::from_i64(self.reply_to?),
-            message_no: MessageNo::from_i64(self.reply_no?),
-            user_id: UserId::from_i64(self.reply_user_id?),
-            username: self.reply_username.take()?,
-            display_name: self.reply_display_name.take()?,
-        })
-    }
 }

@@ -2,8 +2,9 @@
 //! if it is a later one's.
 
 use super::SqliteStore;
+use crate::store::migrations;
 use protocol::Epoch;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
@@ -20,8 +21,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 const _: () = assert!(BUSY_TIMEOUT.as_millis() < ACQUIRE_TIMEOUT.as_millis());
-
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// Why the file could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +114,8 @@ fn make_file(path: &Path) -> Result<(), OpenError> {
 }
 
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), OpenError> {
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-    match MIGRATOR.run(writer).await {
+    let known = migrations::known(&migrations::SQLITE);
+    match migrations::SQLITE.run(writer).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(found)) if found > known => {
             Err(OpenError::NewerSchema { path: path.into(), found, known })

@@ -4,39 +4,12 @@ use super::accounts::bump;
 use super::error::{before_commit, corrupt};
 use super::rows::{self, json};
 use super::{SqliteStore, commit};
+use crate::store::rows::{ListedRow, RoomRow};
 use crate::store::{Event, MarkedRead, MemberPage, RoomPage, StoreError, page};
 use protocol::frame::server::ReadMarker;
-use protocol::model::{Member, Room, RoomListing};
-use protocol::{MessageNo, RoomId, Seq, Timestamp, UserId};
-use sqlx::{FromRow, SqliteConnection};
-
-#[derive(FromRow)]
-struct RoomColumns {
-    id: i64,
-    name: String,
-    kind: String,
-    topic: String,
-    role: String,
-    head_seq: i64,
-    last_message_no: i64,
-    last_read_no: i64,
-    joined_seq: i64,
-    own: i64,
-    deleted: i64,
-    mentioned: i64,
-    member_count: i64,
-    created_at: i64,
-}
-
-#[derive(FromRow)]
-struct ListedColumns {
-    id: i64,
-    name: String,
-    kind: String,
-    topic: String,
-    member_count: i64,
-    is_member: bool,
-}
+use protocol::model::{Member, Room};
+use protocol::{MessageNo, RoomId, Seq, UserId};
+use sqlx::SqliteConnection;
 
 impl SqliteStore {
     pub(super) async fn read_heads(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, Seq)>, StoreError> {
@@ -128,7 +101,7 @@ impl SqliteStore {
             limit (select count(*) + 1 from rooms r where r.name > ?3 and r.name <= ?4
                 and instr(r.name, ?2) > 0 and (r.kind = 'public'
                     or exists (select 1 from members m where m.room_id = r.id and m.user_id = ?1)))";
-        let rows = sqlx::query_as::<_, ListedColumns>(sql)
+        let rows = sqlx::query_as::<_, ListedRow>(sql)
             .bind(reader.as_i64())
             .bind(&query)
             .bind(after)
@@ -136,7 +109,7 @@ impl SqliteStore {
             .fetch_all(&mut *tx)
             .await
             .map_err(before_commit)?;
-        let mut rooms = rows.into_iter().map(ListedColumns::listing).collect::<Result<Vec<_>, _>>()?;
+        let mut rooms = rows.into_iter().map(ListedRow::listing).collect::<Result<Vec<_>, _>>()?;
         let end = last.map_or(rooms.len(), |last| rooms.partition_point(|room| room.name <= last));
         let more = end < rooms.len();
         rooms.truncate(end);
@@ -204,41 +177,7 @@ async fn rooms(
         from members m join rooms r on r.id = m.room_id
         where m.user_id = ?1 and m.room_id between ?2 and ?3 order by r.id";
     let (from, to) = room_id.map_or((0, i64::MAX), |id| (id.as_i64(), id.as_i64()));
-    let query = sqlx::query_as::<_, RoomColumns>(sql).bind(user_id.as_i64()).bind(from).bind(to);
+    let query = sqlx::query_as::<_, RoomRow>(sql).bind(user_id.as_i64()).bind(from).bind(to);
     let rows = query.fetch_all(db).await.map_err(before_commit)?;
-    rows.into_iter().map(RoomColumns::room).collect()
-}
-
-impl RoomColumns {
-    fn room(self) -> Result<Room, StoreError> {
-        let after = self.last_message_no - self.last_read_no;
-        Ok(Room {
-            id: RoomId::from_i64(self.id),
-            name: self.name,
-            kind: rows::kind(&self.kind)?,
-            topic: self.topic,
-            role: rows::role(&self.role)?,
-            head_seq: Seq::from_i64(self.head_seq),
-            last_message_no: MessageNo::from_i64(self.last_message_no),
-            last_read_no: MessageNo::from_i64(self.last_read_no),
-            joined_seq: Seq::from_i64(self.joined_seq),
-            unread_count: rows::count(after - self.own - self.deleted),
-            mention_count: rows::count(self.mentioned),
-            member_count: rows::count(self.member_count),
-            created_at: Timestamp::from_i64(self.created_at),
-        })
-    }
-}
-
-impl ListedColumns {
-    fn listing(self) -> Result<RoomListing, StoreError> {
-        Ok(RoomListing {
-            id: RoomId::from_i64(self.id),
-            name: self.name,
-            kind: rows::kind(&self.kind)?,
-            topic: self.topic,
-            member_count: rows::count(self.member_count),
-            is_member: self.is_member,
-        })
-    }
+    rows.into_iter().map(RoomRow::room).collect()
 }
