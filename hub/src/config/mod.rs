@@ -4,6 +4,8 @@
 mod check;
 mod database_url;
 pub mod duration;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod secret;
 mod settings;
 

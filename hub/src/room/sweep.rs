@@ -7,6 +7,7 @@ use crate::limits::bounds::{
     LINGER, SWEEP_PAUSE, SWEEP_PAUSE_DEGRADED, SWEEP_QUERY_DEADLINE, SWEEP_QUERY_MAX, TIDY_INTERVAL,
 };
 use crate::store::StoreError;
+use protocol::planted::{self, Bug};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ impl Rooms {
                 () = self.stop.cancelled() => return,
                 () = self.resync.notified() => {}
                 // The tidying looks again, so the pause shrinks as soon as the broker is degraded.
-                () = tokio::time::sleep_until(swept_at + self.sweep_pause(part)) => {}
+                () = tokio::time::sleep_until(swept_at + self.sweep_pause(part)),
+                    if !planted::has(Bug::NoSweep) => {}
                 _ = tidy.tick() => {
                     self.tidy().await;
                     continue;

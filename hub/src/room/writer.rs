@@ -6,9 +6,13 @@ use crate::limits::bounds::{COMMIT_DEADLINE, SUBMIT_DEADLINE, WRITER_QUEUE_MAX};
 use crate::room::Rooms;
 use crate::rules::Rejection;
 use crate::store::{Append, BATCH_MAX, Committed, Store, StoreError};
+use protocol::ClientId;
+use protocol::planted::{self, Bug};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Why an operation was not committed, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +57,10 @@ pub struct Permit(mpsc::OwnedPermit<Job>);
 impl Permit {
     /// Submits an operation. Operations are committed in the order of submission.
     #[must_use]
-    pub fn submit(self, append: Append) -> Pending {
+    pub fn submit(self, mut append: Append) -> Pending {
+        if planted::has(Bug::RetryNotIdempotent) {
+            append.client_id = another_name();
+        }
         let (answer, pending) = oneshot::channel();
         self.0.send(Job { append, answer });
         Pending(pending)
@@ -104,6 +111,13 @@ impl Writer {
     pub async fn submit(&self, append: Append) -> Answer {
         self.reserve().await?.submit(append).answer().await
     }
+}
+
+/// A name that no one gave: for a planted bug.
+fn another_name() -> ClientId {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    ClientId(Uuid::from_u64_pair(u64::from(std::process::id()), count))
 }
 
 async fn run(

@@ -1,0 +1,121 @@
+//! Bugs planted on purpose, for testing the tests: a check that passes with one of them in place
+//! checks nothing. Without the feature `planted-bugs`, which no build of the product turns on,
+//! [`has`] is a constant and everything behind it is compiled away.
+
+/// Declares the bugs, so that each has one name in code, in commands and in tables.
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])+ $bug:ident = $name:literal,)+) => {
+        /// A planted bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Bug {
+            $($(#[doc = $doc])+ $bug,)+
+        }
+
+        impl Bug {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$bug,)+];
+
+            /// Its name in commands and tables.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$bug => $name,)+
+                }
+            }
+
+            /// What is wrong with it in place.
+            #[must_use]
+            pub const fn what(self) -> &'static str {
+                match self {
+                    $(Self::$bug => concat!($($doc),+),)+
+                }
+            }
+
+            /// Reads a name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|bug| bug.name() == name)
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A send that was stored already is stored again.
+    RetryNotIdempotent = "retry-not-idempotent",
+    /// No node ever compares its rooms with the store by itself.
+    NoSweep = "no-sweep",
+    /// What the broker says it may have lost is not looked for.
+    NoResync = "no-resync",
+    /// A hole in what a node was told of a room is not filled from the store.
+    NoBackfill = "no-backfill",
+}
+
+/// Whether this bug is in place.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline]
+#[must_use]
+pub const fn has(_: Bug) -> bool {
+    false
+}
+
+#[cfg(feature = "planted-bugs")]
+pub use on::{has, plant_everywhere, plant_here};
+
+#[cfg(feature = "planted-bugs")]
+mod on {
+    use super::Bug;
+    use std::cell::Cell;
+    use std::sync::OnceLock;
+
+    static EVERYWHERE: OnceLock<Bug> = OnceLock::new();
+
+    thread_local! {
+        static HERE: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    /// Whether this bug is in place, on this thread or everywhere.
+    #[must_use]
+    pub fn has(bug: Bug) -> bool {
+        HERE.get() == Some(bug) || EVERYWHERE.get() == Some(&bug)
+    }
+
+    /// Plants a bug in what runs on this thread, or takes it out.
+    pub fn plant_here(bug: Option<Bug>) {
+        HERE.set(bug);
+    }
+
+    /// Plants a bug in the whole process, for good. Only the first one counts.
+    pub fn plant_everywhere(bug: Bug) {
+        EVERYWHERE.get_or_init(|| bug);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_bug_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = Bug::ALL.iter().map(|bug| bug.name()).collect();
+        assert_eq!(names.len(), Bug::ALL.len());
+        assert!(Bug::ALL.iter().all(|bug| Bug::parse(bug.name()) == Some(*bug) && !bug.what().is_empty()));
+        assert_eq!(Bug::parse("none"), None);
+    }
+
+    #[cfg(not(feature = "planted-bugs"))]
+    #[test]
+    fn a_build_without_the_feature_has_none() {
+        const { assert!(!has(Bug::NoSweep)) };
+    }
+
+    #[cfg(feature = "planted-bugs")]
+    #[test]
+    fn a_bug_is_planted_and_taken_out() {
+        plant_here(Some(Bug::NoSweep));
+        assert!(has(Bug::NoSweep) && !has(Bug::NoResync));
+        plant_here(None);
+        assert!(!has(Bug::NoSweep));
+    }
+}
