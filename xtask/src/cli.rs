@@ -57,9 +57,10 @@ pub(crate) struct RunArgs {
     /// The folder of the hub's data [default: ./hubbub-data]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-    /// Build the hub unoptimised: quicker to build, slower to run
-    #[arg(long)]
-    pub(crate) debug: bool,
+    /// How to build the hub: dev shares the tests' build, quick is optimised a little and takes
+    /// half of release's time, release is what one deploys
+    #[arg(long, default_value = "quick", value_parser = ["dev", "quick", "release"])]
+    pub(crate) profile: String,
     /// Build everything, but do not start the hub
     #[arg(long)]
     pub(crate) build_only: bool,

@@ -10,20 +10,18 @@ use std::thread;
 
 /// Builds everything and becomes the hub. Returns only if that failed.
 pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
-    let profile: &[&str] = if args.debug { &[] } else { &["--release"] };
     thread::scope(|scope| {
         // The library does not depend on the page, so it compiles beside it.
         scope.spawn(|| {
             report.step("hub library", "compiling the hub (the first time takes minutes)", || {
-                build(&["--lib"]).args(profile).quiet("hub-library")?;
+                build("--lib", &args.profile).quiet("hub-library")?;
                 Ok(Outcome::Done)
             });
         });
         web::build(report);
     });
     report.step_after(&["hub library", "page"], "hub", "linking the hub with the page", || {
-        build(&["--bin", "hub"])
-            .args(profile)
+        build("--bins", &args.profile)
             .env("HUB_PAGE_PRINT", Stamp::of("embedded", &["web/dist"], &[])?.print())
             .quiet("hub")?;
         Ok(Outcome::Done)
@@ -39,12 +37,14 @@ pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
 
 /// Incremental also where it is optimised: a changed line costs seconds rather than a minute, and
 /// the code is slower by little.
-fn build(target: &[&str]) -> Cmd {
-    Cmd::cargo(&["build", "--locked", "-p", "hub"]).args(target).env("CARGO_INCREMENTAL", "1")
+fn build(targets: &str, profile: &str) -> Cmd {
+    Cmd::cargo(&["build", "--locked", "-p", "hub", targets, "--profile", profile])
+        .env("CARGO_INCREMENTAL", "1")
 }
 
 fn start(args: &RunArgs) -> Result<()> {
-    let binary = host::target_dir().join(if args.debug { "debug/hub" } else { "release/hub" });
+    let folder = if args.profile == "dev" { "debug" } else { &args.profile };
+    let binary = host::target_dir().join(folder).join("hub");
     let mut hub = Cmd::new(binary);
     if let Some(listen) = &args.listen {
         hub = hub.env("LISTEN", listen);
