@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, e2e, lint, readme, run, test, tidy, unit, wasm, web};
+use crate::{budget, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +47,13 @@ enum Command {
     },
     /// Measure the built page against its size budgets
     Budget,
+    /// Simulate whole clusters with faults and judge what everyone saw: `cargo xtask sim help`
+    #[command(disable_help_flag = true, disable_help_subcommand = true)]
+    Sim {
+        /// What the simulation is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -82,13 +89,17 @@ pub(crate) fn main() -> ExitCode {
             }
         };
     }
+    if let Command::Sim { args } = &command {
+        eprintln!("error: {:#}", sim::replace(args));
+        return ExitCode::FAILURE;
+    }
     work(&command, &report);
     if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn work(command: &Command, report: &Report) {
     match command {
-        Command::Run(_) => {}
+        Command::Run(_) | Command::Sim { .. } => {}
         Command::Test => test::run(report),
         Command::Lint => lint::run(report),
         Command::Tidy => tidy::step(report),

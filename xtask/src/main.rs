@@ -12,6 +12,7 @@ mod readme;
 mod report;
 mod run;
 mod setup;
+mod sim;
 mod stamp;
 mod test;
 mod tidy;
