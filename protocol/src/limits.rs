@@ -49,6 +49,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub const TYPING_INTERVAL: Duration = Duration::from_secs(3);
 /// How long a `typing` is shown.
 pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
+/// Most rooms whose presence one connection watches.
+pub const PRESENCE_WATCHES_MAX: usize = 16;
+/// Most members of one room that are looked at for its presence.
+pub const PRESENCE_MEMBERS_MAX: usize = 1_000;
+/// How long a client waits for `presence` before it asks again.
+pub const PRESENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const _: () = assert!(HEARTBEAT.as_millis() + PONG_TIMEOUT.as_millis() < IDLE_TIMEOUT.as_millis());
 const _: () = assert!(HELLO_TIMEOUT.as_millis() < CONNECT_TIMEOUT.as_millis());

@@ -261,6 +261,15 @@ pub enum ClientEvent {
         /// Who.
         users: Vec<TypingUser>,
     },
+    /// Who of a watched room is online now, the user included. Told on every change.
+    Presence {
+        /// The room.
+        room_id: RoomId,
+        /// Those who are online, in order of their id.
+        online: Vec<UserId>,
+        /// The room has more members than are looked at.
+        more: bool,
+    },
 }
 
 /// Someone who is writing.

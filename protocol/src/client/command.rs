@@ -254,6 +254,24 @@ impl Client {
         }
     }
 
+    /// The front end shows who of a room is online: told at once as far as it is known, and on every
+    /// change, over reconnects too. At most [`PRESENCE_WATCHES_MAX`] rooms at a time; one more ends
+    /// the oldest watch. A room that the user is not in is not watched.
+    ///
+    /// [`PRESENCE_WATCHES_MAX`]: crate::limits::PRESENCE_WATCHES_MAX
+    pub fn watch_presence(&mut self, room_id: RoomId, now: Now) {
+        if !self.has_ended() && self.rooms.room(room_id).is_some() {
+            self.presence.watch(room_id, &mut self.out);
+            self.pump(now);
+        }
+    }
+
+    /// The front end does not show it any more.
+    pub fn unwatch_presence(&mut self, room_id: RoomId, now: Now) {
+        self.presence.unwatch(room_id);
+        self.pump(now);
+    }
+
     /// Tries to connect now instead of waiting; checks at once whether a connection still lives.
     pub fn kick(&mut self, kick: Kick, now: Now) {
         self.link_kick(kick, now);

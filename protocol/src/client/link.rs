@@ -208,6 +208,7 @@ impl Client {
             self.marks.handle_marker(room.id, room.last_read_no);
         }
         self.rooms.handle_welcome(welcome, &dialing.hello, &mut self.out);
+        self.presence.retain(|room_id| self.rooms.room(room_id).is_some());
         for (room_id, message_no) in self.marks.unconfirmed() {
             self.rooms.mark_read(room_id, message_no);
         }

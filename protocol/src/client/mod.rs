@@ -13,6 +13,7 @@ mod heartbeat;
 mod link;
 mod marks;
 mod outbox;
+mod presence;
 mod receive;
 mod requests;
 mod rng;
@@ -34,6 +35,7 @@ use config::{Outputs, Wire};
 use link::{Dialing, Live};
 use marks::Marks;
 use outbox::Outbox;
+use presence::Presence;
 use requests::Requests;
 use rng::Rng;
 use rooms::Rooms;
@@ -73,6 +75,7 @@ pub struct Client {
     requests: Requests,
     marks: Marks,
     typing: Typing,
+    presence: Presence,
     /// The cursors moved since they were last given out to be kept.
     unkept: bool,
     kept_at: Option<Now>,
@@ -111,6 +114,7 @@ impl Client {
             requests: Requests::default(),
             marks: Marks::default(),
             typing: Typing::default(),
+            presence: Presence::default(),
             unkept: false,
             kept_at: None,
             config,
@@ -135,6 +139,7 @@ impl Client {
             self.outbox.next_timeout(live, &self.config),
             self.requests.next_timeout(live),
             self.typing.next_timeout(),
+            self.presence.next_timeout(live),
             self.rooms.next_timeout(self.config.room_changed_interval),
             marks,
             kept,
@@ -167,6 +172,7 @@ impl Client {
         let pending = self.outbox.messages().cloned();
         events.extend(pending.map(|message| ClientEvent::MessagePending { message }));
         events.extend(self.typing.snapshot());
+        events.extend(self.presence.snapshot());
         events
     }
 
@@ -186,6 +192,7 @@ impl Client {
         self.outbox.handle_disconnected(moved, &mut self.out);
         self.requests.handle_disconnected();
         self.marks.handle_disconnected();
+        self.presence.handle_disconnected();
     }
 
     /// After an input: sends what may go out, tells and keeps what changed.
@@ -202,6 +209,7 @@ impl Client {
         self.outbox.pump(&self.config, &mut wire);
         self.requests.pump(&mut wire);
         self.marks.pump(self.config.mark_read_interval, &mut wire);
+        self.presence.pump(&mut wire);
         if wire.sent {
             live.heartbeat.handle_sent(now);
         }

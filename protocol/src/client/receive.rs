@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::config::ConnId;
+use super::presence::Presence;
 use super::rooms::Place;
 use super::time::Now;
 use super::typing::Typing;
@@ -70,6 +71,8 @@ impl Client {
             }
             ServerMessage::ReadMarker(marker) => self.on_read_marker(&marker),
             ServerMessage::Typing(typing) => self.on_typing(typing, now),
+            ServerMessage::Presence(whole) => self.presence.handle_whole(whole, &mut self.out),
+            ServerMessage::PresenceChanged(changed) => self.presence.handle_changed(&changed, &mut self.out),
             ServerMessage::Drain(drain) => self.on_drain(drain, now),
             ServerMessage::Pong => {
                 if let Some(live) = &mut self.live {
@@ -146,6 +149,7 @@ impl Client {
         self.unkept = true;
         self.typing.forget(room_id);
         self.marks.forget(room_id);
+        self.presence.forget(room_id);
         self.rooms.handle_removed(room_id, &mut self.out);
     }
 
@@ -169,6 +173,7 @@ impl Client {
             self.outbox.clear(&mut self.out);
             self.marks.clear();
             self.typing = Typing::default();
+            self.presence = Presence::default();
         }
     }
 }

@@ -53,6 +53,10 @@ pub enum ClientMessage {
     MarkRead(MarkRead),
     /// Is writing something.
     Typing(Typing),
+    /// Wants to know who of a room is online, from now on.
+    WatchPresence(PresenceRequest),
+    /// Does not want to know it any more.
+    UnwatchPresence(PresenceRequest),
     /// Asks for a `pong`.
     Ping,
     /// Brings a new token before the old one ends.
@@ -92,6 +96,8 @@ impl ClientMessage {
             "list_rooms" => read(text, Self::ListRooms),
             "mark_read" => read(text, Self::MarkRead),
             "typing" => read(text, Self::Typing),
+            "watch_presence" => read(text, Self::WatchPresence),
+            "unwatch_presence" => read(text, Self::UnwatchPresence),
             "refresh" => read(text, Self::Refresh),
             "ping" => Ok(Self::Ping),
             _ => return None,
@@ -117,6 +123,7 @@ impl ClientMessage {
             Self::ListMembers(list) => list.room_id,
             Self::MarkRead(mark) => mark.room_id,
             Self::Typing(typing) => typing.room_id,
+            Self::WatchPresence(request) | Self::UnwatchPresence(request) => request.room_id,
             Self::Hello(_) | Self::CreateRoom(_) | Self::ListRooms(_) | Self::Ping | Self::Refresh(_) => {
                 return None;
             }
@@ -352,6 +359,13 @@ pub struct MarkRead {
 /// Is writing something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Typing {
+    /// The room.
+    pub room_id: RoomId,
+}
+
+/// Wants to know who of a room is online, or does not any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceRequest {
     /// The room.
     pub room_id: RoomId,
 }

@@ -85,6 +85,10 @@ server_messages! {
         ReadMarker(ReadMarker) / "read_marker",
         /// Someone is writing.
         Typing(UserTyping) / "typing",
+        /// Who of a watched room is online.
+        Presence(Presence) / "presence",
+        /// Who of a watched room came and went since the frame before.
+        PresenceChanged(PresenceChanged) / "presence_changed",
         /// The answer to `refresh`.
         Refreshed(Refreshed) / "refreshed",
         /// This node is leaving: open the next connection first, then close this one.
@@ -243,6 +247,29 @@ pub struct UserTyping {
     pub user_id: UserId,
     /// Their name for people.
     pub display_name: String,
+}
+
+/// Who of a watched room is online: takes the place of what was told before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// The room.
+    pub room_id: RoomId,
+    /// Those who are online, in order of their id.
+    pub online: Vec<UserId>,
+    /// The room has more members than are looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
+/// Who of a watched room came and went since the frame before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceChanged {
+    /// The room.
+    pub room_id: RoomId,
+    /// Those who are online now, in order of their id.
+    pub online: Vec<UserId>,
+    /// Those who are not any more, or are no members any more.
+    pub offline: Vec<UserId>,
 }
 
 /// The answer to `refresh`.

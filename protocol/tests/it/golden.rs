@@ -47,6 +47,8 @@ fn client_kind(message: &ClientMessage) -> &'static str {
         ClientMessage::ListRooms(_) => "list_rooms",
         ClientMessage::MarkRead(_) => "mark_read",
         ClientMessage::Typing(_) => "typing",
+        ClientMessage::WatchPresence(_) => "watch_presence",
+        ClientMessage::UnwatchPresence(_) => "unwatch_presence",
         ClientMessage::Ping => "ping",
         ClientMessage::Refresh(_) => "refresh",
     }
@@ -65,6 +67,8 @@ fn server_kind(message: &ServerMessage) -> &'static str {
         ServerMessage::RoomsPage(_) => "rooms_page",
         ServerMessage::ReadMarker(_) => "read_marker",
         ServerMessage::Typing(_) => "typing",
+        ServerMessage::Presence(_) => "presence",
+        ServerMessage::PresenceChanged(_) => "presence_changed",
         ServerMessage::Refreshed(_) => "refreshed",
         ServerMessage::Drain(_) => "drain",
         ServerMessage::Pong => "pong",
@@ -190,6 +194,7 @@ fn optional_fields_are_there_and_absent() {
         ("server", "new_message", "deleted"),
         ("server", "message_edited", "mentions"),
         ("server", "room_created", "client_id"),
+        ("server", "presence", "more"),
     ] {
         let lines = &lines(folder)[kind];
         let has =

@@ -92,7 +92,8 @@ impl Page {
             | ClientEvent::MembersPage { .. }
             | ClientEvent::RoomsPage { .. }
             | ClientEvent::RequestFailed { .. }
-            | ClientEvent::Typing { .. } => {}
+            | ClientEvent::Typing { .. }
+            | ClientEvent::Presence { .. } => {}
         }
     }
 

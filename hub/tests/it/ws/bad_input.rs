@@ -195,8 +195,19 @@ async fn ten_thousand_random_frames_disturb_nobody_else() {
 
 fn random_frame(rng: &mut StdRng, room: u64) -> Message {
     let bytes = |rng: &mut StdRng| (0..rng.random_range(0..64)).map(|_| rng.random()).collect::<Vec<u8>>();
-    let types =
-        ["hello", "send_message", "history", "ping", "mark_read", "typing", "refresh", "ban", "nonsense"];
+    let types = [
+        "hello",
+        "send_message",
+        "history",
+        "ping",
+        "mark_read",
+        "typing",
+        "watch_presence",
+        "unwatch_presence",
+        "refresh",
+        "ban",
+        "nonsense",
+    ];
     let kind = types[rng.random_range(0..types.len())];
     match rng.random_range(0..10) {
         0 if rng.random_bool(0.2) => Message::binary(bytes(rng)),

@@ -31,6 +31,8 @@ pub(super) enum In {
     Request(Request),
     MarkRead(u64, u64),
     Typing(u64),
+    Watch(u64),
+    Unwatch(u64),
     Kick(Kick),
     Close,
     Snapshot,
@@ -123,6 +125,8 @@ impl Rig {
             In::Request(request) => self.refused = self.client.request(request, now).err(),
             In::MarkRead(room, no) => self.client.mark_read(RoomId(room), MessageNo(no), now),
             In::Typing(room) => self.client.typing(RoomId(room), now),
+            In::Watch(room) => self.client.watch_presence(RoomId(room), now),
+            In::Unwatch(room) => self.client.unwatch_presence(RoomId(room), now),
             In::Kick(kick) => self.client.kick(kick, now),
             In::Close => self.client.close(now),
             In::Snapshot => {
@@ -280,6 +284,11 @@ impl Rig {
             ClientEvent::Typing { room_id, users } => {
                 let users: Vec<String> = users.iter().map(|user| user.user_id.to_string()).collect();
                 format!("typing {room_id} {}", users.join(" ")).trim_end().to_owned()
+            }
+            ClientEvent::Presence { room_id, online, more } => {
+                let more = if *more { " and more" } else { "" };
+                let online: Vec<String> = online.iter().map(ToString::to_string).collect();
+                format!("presence {room_id} {}{more}", online.join(" ")).trim_end().to_owned()
             }
         }
     }
