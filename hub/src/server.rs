@@ -13,8 +13,9 @@ use crate::clock::Clock;
 use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
 use crate::limits::bounds::{REQUESTS_GRACE, TASKS_GRACE};
+use crate::presence::{Presence, PresenceTimes};
 use crate::random::Random;
-use crate::room::{RoomLimits, Rooms, Sink, Writer};
+use crate::room::{Attendance, RoomLimits, Rooms, Sink, Writer};
 use crate::session::SessionConfig;
 use crate::store::Store;
 use crate::ws::{self, Connections, WsSettings};
@@ -41,6 +42,8 @@ pub struct NodeSettings {
     pub connections_max: usize,
     /// How long a connection may not read while something is to be written.
     pub slow_reader_timeout: Duration,
+    /// How presence keeps time; the same as the leases were made with.
+    pub presence: PresenceTimes,
     /// How long a leaving node gives its connections.
     pub drain_grace: Duration,
     /// How long a connection may be silent.
@@ -58,6 +61,7 @@ impl Default for NodeSettings {
             rooms: RoomLimits::default(),
             connections_max: 15_000,
             slow_reader_timeout: Duration::from_secs(60),
+            presence: PresenceTimes::default(),
             drain_grace: Duration::from_secs(10),
             idle_timeout: limits::IDLE_TIMEOUT,
             resume_events_max: limits::RESUME_EVENTS_MAX,
@@ -73,6 +77,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Joins nodes.
     pub broker: Arc<dyn Broker>,
+    /// Tells who is online on which node.
+    pub presence: Arc<dyn Presence>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Is unpredictable.
@@ -148,16 +154,24 @@ impl Node {
         let (drain, stop_writer, stop) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let (writing, tasks) = (TaskTracker::new(), TaskTracker::new());
+        let attendance = Attendance::new(
+            Arc::clone(&deps.presence),
+            Arc::clone(&deps.broker),
+            Arc::clone(&deps.store),
+            deps.settings.presence,
+        );
         let rooms = Rooms::new(
             deps.settings.node.clone(),
             Arc::clone(&deps.store),
             Arc::clone(&deps.broker),
+            attendance,
             deps.settings.rooms,
             tasks.clone(),
             stop.clone(),
         );
         deps.broker.start(Arc::new(Sink(Arc::clone(&rooms))));
         tasks.spawn(Arc::clone(&rooms).run(fractions(Arc::clone(&deps.random))));
+        tasks.spawn(Arc::clone(&rooms).run_presence(fractions(Arc::clone(&deps.random))));
         let (writer, write) = Writer::new(Arc::clone(&deps.store), Arc::clone(&rooms), stop_writer.clone());
         writing.spawn(write);
         let connections = Connections::new(ws::Parts {
@@ -203,6 +217,7 @@ impl Node {
         if written.is_err() || ended.is_err() {
             tracing::error!("tasks were still running when the node left");
         }
+        self.rooms.end_presence().await;
         deps.broker.close().await;
         deps.store.close().await;
     }

@@ -1,5 +1,6 @@
 //! Cross-node pub/sub: a doorbell that may lose, repeat and reorder. The store is the truth.
 
+pub mod commands;
 pub mod local;
 pub mod redis;
 pub mod redis_url;
@@ -17,13 +18,19 @@ pub enum Topic {
     Room(RoomId),
     /// What concerns one user: `user:{id}`.
     User(UserId),
+    /// Who came and went on each node, for nodes where someone watches: `presence`.
+    Presence,
 }
+
+/// The name of [`Topic::Presence`].
+const PRESENCE: &str = "presence";
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Room(id) => write!(f, "room:{id}"),
             Self::User(id) => write!(f, "user:{id}"),
+            Self::Presence => f.write_str(PRESENCE),
         }
     }
 }
@@ -32,6 +39,9 @@ impl Topic {
     /// Reads a topic's name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
+        if name == PRESENCE {
+            return Some(Self::Presence);
+        }
         let (kind, id) = name.split_once(':')?;
         match kind {
             "room" => id.parse().ok().map(Self::Room),

@@ -40,6 +40,28 @@ pub const USER_FRAMES_MAX: usize = 32;
 /// Most ephemeral frames (typing) that wait; the oldest goes first.
 pub const EPHEMERAL_FRAMES_MAX: usize = 16;
 
+// Presence
+
+/// Most members over all watched rooms of a node; a watch that brings more is refused. A sweep asks
+/// each other node's lease about all of them.
+pub const PRESENCE_TRACKED_MAX: usize = 50_000;
+/// Most changes of a watched room that are remembered: who is further behind gets the whole.
+pub const PRESENCE_CHANGES_MAX: usize = 256;
+/// Most changes that are remembered while members or leases are read; what is lost beyond comes by the
+/// next sweep.
+pub const PRESENCE_PENDING_MAX: usize = 4_096;
+/// Most users in one publication of who came and went.
+pub const PRESENCE_BATCH_MAX: usize = 1_000;
+/// Least time between two writes of a node's lease, and between two frames of one room: what changes
+/// meanwhile goes together.
+pub const PRESENCE_PAUSE: Duration = Duration::from_millis(200);
+/// Pause after leases could not be written.
+pub const PRESENCE_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long other nodes have to write their leases anew after a loss, before this one asks.
+pub const PRESENCE_RESYNC_PAUSE: Duration = Duration::from_secs(1);
+/// How long one call for leases may take.
+pub const PRESENCE_DEADLINE: Duration = Duration::from_secs(5);
+
 // Topics
 
 /// How long a topic stays subscribed without a lease: a reload of the page does not pay twice.
@@ -174,6 +196,7 @@ const _: () = assert!(JOIN_DEADLINE.as_millis() < protocol::limits::IDLE_TIMEOUT
 const _: () = assert!(RATE_PAUSE_MAX.as_millis() < protocol::limits::PONG_TIMEOUT.as_millis());
 const _: () = assert!(PULL_BYTES_MAX <= OUT_BYTES_MAX && PULL_EVENTS_MAX <= OUT_FRAMES_MAX);
 const _: () = assert!(BATCH_MAX <= WRITER_QUEUE_MAX);
+const _: () = assert!(protocol::limits::PRESENCE_MEMBERS_MAX <= PRESENCE_TRACKED_MAX);
 // A transaction left lying ends before those who wait for its locks give up.
 const _: () = assert!(POSTGRES_IDLE_TRANSACTION_TIMEOUT.as_millis() < POSTGRES_LOCK_TIMEOUT.as_millis());
 const _: () = assert!(POSTGRES_LOCK_TIMEOUT.as_millis() < POSTGRES_STATEMENT_TIMEOUT.as_millis());

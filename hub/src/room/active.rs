@@ -2,6 +2,7 @@
 
 use crate::broker::{BrokerError, Topic};
 use crate::limits::bounds::FEED_READ_DEADLINE;
+use crate::room::attendance::Attendance;
 use crate::room::bell::Subscriber;
 use crate::room::feed::Feed;
 use crate::room::ring::{Ring, RingBudget, RingRead};
@@ -45,6 +46,7 @@ pub struct Room {
     ring: RwLock<Ring>,
     subscribers: Mutex<Subscribers>,
     is_repairing: AtomicBool,
+    attendance: Arc<Attendance>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,12 @@ struct Subscribers {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, limits: RingLimits, budget: Arc<RingBudget>) -> Self {
+    pub(super) fn new(
+        id: RoomId,
+        limits: RingLimits,
+        budget: Arc<RingBudget>,
+        attendance: Arc<Attendance>,
+    ) -> Self {
         Self {
             id,
             started: OnceCell::new(),
@@ -70,6 +77,7 @@ impl Room {
             ring: RwLock::new(Ring::new(Seq(0), limits.events_max, limits.bytes_max, budget)),
             subscribers: Mutex::default(),
             is_repairing: AtomicBool::new(false),
+            attendance,
         }
     }
 
@@ -122,6 +130,7 @@ impl Room {
         if due.is_empty() {
             return needs_store;
         }
+        self.attendance.handle_events(self.id, &due);
         {
             let mut ring = self.ring.write();
             for event in due {

@@ -18,6 +18,8 @@ pub struct Rung {
     pub rooms: Vec<RoomId>,
     /// Frames of the user's own stream.
     pub user_frames: VecDeque<Bytes>,
+    /// Watched rooms whose presence changed, each once.
+    pub presence: Vec<RoomId>,
     /// Frames that may be lost.
     pub ephemeral_frames: VecDeque<Bytes>,
     /// The user's rooms or logins may have changed: read them again.
@@ -77,6 +79,12 @@ impl Bell {
         }
         rung.ephemeral_frames.push_back(frame);
         drop(rung);
+        self.notify.notify_one();
+    }
+
+    /// A watched room's presence changed.
+    pub(super) fn ring_presence(&self, room_id: RoomId) {
+        self.rung.lock().presence.push(room_id);
         self.notify.notify_one();
     }
 

@@ -2,6 +2,7 @@
 //! connections. It knows nothing of WebSockets and HTTP.
 
 pub mod active;
+pub mod attendance;
 pub mod bell;
 pub mod feed;
 mod publication;
@@ -12,6 +13,7 @@ mod users;
 pub mod writer;
 
 pub use active::{AttachError, RingLimits, Room};
+pub use attendance::{Attendance, Present, Watch, WatchError};
 pub use bell::{Bell, Rung, Subscription};
 pub use users::UserStream;
 pub use writer::{Permit, SubmitError, Writer};
@@ -64,6 +66,7 @@ pub struct Rooms {
     tasks: TaskTracker,
     stop: CancellationToken,
     resync: tokio::sync::Notify,
+    attendance: Arc<Attendance>,
 }
 
 impl Rooms {
@@ -73,6 +76,7 @@ impl Rooms {
         node: NodeId,
         store: Arc<dyn Store>,
         broker: Arc<dyn Broker>,
+        attendance: Arc<Attendance>,
         limits: RoomLimits,
         tasks: TaskTracker,
         stop: CancellationToken,
@@ -89,6 +93,7 @@ impl Rooms {
             tasks,
             stop,
             resync: tokio::sync::Notify::new(),
+            attendance,
         })
     }
 
@@ -106,7 +111,10 @@ impl Rooms {
         let subscriber = Arc::new(Subscriber::new(room_id, user_id, bell));
         let room = {
             let mut active = self.active.write();
-            let new = || Arc::new(Room::new(room_id, self.limits.ring, Arc::clone(&self.budget)));
+            let new = || {
+                let (budget, attendance) = (Arc::clone(&self.budget), Arc::clone(&self.attendance));
+                Arc::new(Room::new(room_id, self.limits.ring, budget, attendance))
+            };
             let room = Arc::clone(active.entry(room_id).or_insert_with(new));
             // Under the map's lock: the sweep cannot take an empty room away between.
             room.add(Arc::clone(&subscriber));
@@ -126,6 +134,32 @@ impl Rooms {
         let versions = self.store.user_versions(&[user_id]).await?;
         let version = versions.first().map_or(0, |(_, version)| *version);
         Ok(self.users.enter(user_id, version, bell, lease))
+    }
+
+    /// A user's connection was let in: they are online as long as this is kept.
+    #[must_use]
+    pub fn be_present(&self, user_id: UserId) -> Present {
+        self.attendance.enter(user_id)
+    }
+
+    /// Watches who of a room is online, for one of its members.
+    ///
+    /// # Errors
+    /// [`WatchError`]; nothing is watched then.
+    pub async fn watch_presence(
+        &self,
+        room_id: RoomId,
+        reader: UserId,
+        bell: Arc<Bell>,
+    ) -> Result<Watch, WatchError> {
+        // First one listens to the others, then one reads what they would tell changes of.
+        let heard = self.topics.lease(Topic::Presence).await?;
+        self.attendance.watch(room_id, reader, bell, heard).await
+    }
+
+    /// The node is leaving, and its users with it.
+    pub async fn end_presence(&self) {
+        self.attendance.leave().await;
     }
 
     /// Takes new events of this node's writer: delivers them here at once, then tells the others.
@@ -265,8 +299,14 @@ impl BrokerSink for Sink {
             BrokerEvent::Publication { topic: Topic::User(user_id), payload } => {
                 self.0.handle_user_publication(user_id, &payload);
             }
+            BrokerEvent::Publication { topic: Topic::Presence, payload } => {
+                self.0.attendance.handle_publication(&payload);
+            }
             BrokerEvent::Resync if planted::has(Bug::NoResync) => {}
-            BrokerEvent::Resync => self.0.resync.notify_one(),
+            BrokerEvent::Resync => {
+                self.0.resync.notify_one();
+                self.0.attendance.handle_doubt();
+            }
         }
     }
 }

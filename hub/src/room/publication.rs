@@ -1,8 +1,9 @@
 //! What travels over the broker beside durable events, which travel as they are stored.
 
+use crate::presence::Incarnation;
 use crate::store::Event;
-use protocol::NodeId;
 use protocol::frame::server::{ReadMarker, UserTyping};
+use protocol::{NodeId, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -45,6 +46,26 @@ pub(super) enum UserPublication {
         node: NodeId,
         /// How far.
         marker: ReadMarker,
+    },
+}
+
+/// A publication on the topic of presence.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum PresencePublication {
+    /// Users came to a node and went from it; its lease says so already.
+    Presence {
+        /// The node's run.
+        node: Incarnation,
+        /// Who came.
+        came: Vec<UserId>,
+        /// Who went.
+        went: Vec<UserId>,
+    },
+    /// A node's lease was written anew: read it.
+    PresenceRewritten {
+        /// The node's run.
+        node: Incarnation,
     },
 }
 

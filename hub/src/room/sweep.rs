@@ -38,6 +38,11 @@ impl Rooms {
         }
     }
 
+    /// Keeps presence true until the node stops.
+    pub async fn run_presence(self: Arc<Self>, random: impl FnMut() -> f64 + Send) {
+        self.attendance.run(random, self.stop.clone()).await;
+    }
+
     /// How long to wait after a sweep; `part` of the way from the least to the most.
     fn sweep_pause(&self, part: f64) -> Duration {
         let is_degraded = self.broker.status().degraded_for.is_some();

@@ -10,6 +10,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{BrokerConfig, Config, StoreConfig};
 use crate::http::Pages;
 use crate::limits::RateLimits;
+use crate::presence::local::LocalPresence;
+use crate::presence::redis::RedisPresence;
+use crate::presence::{Incarnation, Presence, PresenceTimes};
 use crate::random::{Random, SystemRandom};
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
@@ -45,21 +48,24 @@ impl Deps {
             passwords,
             config.auth,
         );
+        let settings = NodeSettings {
+            node: config.server_id.clone(),
+            connections_max: config.connections_max,
+            drain_grace: config.drain_grace,
+            trusted_proxies: config.trusted_proxies.clone(),
+            ..NodeSettings::default()
+        };
+        let (broker, presence) = open_broker(config, &random, &settings.presence)?;
         Ok(Self {
             store,
-            broker: open_broker(config, &random)?,
+            broker,
+            presence,
             clock,
             random,
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&config.rates)),
             pages,
-            settings: NodeSettings {
-                node: config.server_id.clone(),
-                connections_max: config.connections_max,
-                drain_grace: config.drain_grace,
-                trusted_proxies: config.trusted_proxies.clone(),
-                ..NodeSettings::default()
-            },
+            settings,
         })
     }
 }
@@ -81,17 +87,27 @@ async fn open_store(config: &StoreConfig, random: &dyn Random) -> anyhow::Result
     }
 }
 
-/// Redis need not be there yet: until it is, nodes find each other's messages in the store.
-fn open_broker(config: &Config, random: &Arc<dyn Random>) -> anyhow::Result<Arc<dyn Broker>> {
+/// Redis need not be there yet: until it is, nodes find each other's messages in the store, and know
+/// of their own users only.
+fn open_broker(
+    config: &Config,
+    random: &Arc<dyn Random>,
+    times: &PresenceTimes,
+) -> anyhow::Result<(Arc<dyn Broker>, Arc<dyn Presence>)> {
+    let incarnation = Incarnation(random.uuid());
     let url = match &config.broker {
-        BrokerConfig::Alone => return Ok(Arc::new(LocalBroker::alone())),
+        BrokerConfig::Alone => {
+            let presence = LocalPresence::alone(incarnation);
+            return Ok((Arc::new(LocalBroker::alone()), Arc::new(presence)));
+        }
         BrokerConfig::Redis(url) => url.clone(),
     };
     let connector = NetConnector::new(url.tls.as_ref()).context("failed to prepare TLS to Redis")?;
     // It ends when the node closes it, after the last publication.
     let stop = CancellationToken::new();
     let broker = RedisBroker::new(url, Arc::new(connector), Arc::clone(random), &config.server_id, stop);
-    Ok(Arc::new(broker))
+    let presence = RedisPresence::new(broker.commands(), incarnation, times);
+    Ok((Arc::new(broker), Arc::new(presence)))
 }
 
 /// Brings the database that the settings name to this version's schema: a command of its own, on a

@@ -94,7 +94,7 @@ pub enum Action {
     Reload,
     /// Attach to a room and answer by [`super::Session::handle_attached`].
     Attach(Box<Room>),
-    /// Detach from a room.
+    /// Detach from a room, and end a watch of it.
     Detach(RoomId),
     /// Submit a durable operation and answer by [`super::Session::handle_committed`] or
     /// [`super::Session::handle_failed`].
@@ -120,6 +120,11 @@ pub enum Action {
     },
     /// Tell a room that the user is writing.
     Typing(RoomId),
+    /// Watch who of a room is online, from the whole on; a watch that is there begins anew. Answer a
+    /// failure by [`super::Session::handle_watch_failed`].
+    WatchPresence(RoomId),
+    /// Watch it no more.
+    UnwatchPresence(RoomId),
     /// Close the connection, after what was to be sent before.
     Close(CloseCode),
 }

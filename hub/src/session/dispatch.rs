@@ -30,6 +30,12 @@ impl Session {
                 self.check_member(typing.room_id)?;
                 self.actions.push_back(Action::Typing(typing.room_id));
             }
+            ClientMessage::WatchPresence(request) => self.watch(request.room_id)?,
+            ClientMessage::UnwatchPresence(request) => {
+                if self.watched.remove(&request.room_id) {
+                    self.actions.push_back(Action::UnwatchPresence(request.room_id));
+                }
+            }
             ClientMessage::MarkRead(mark) => {
                 self.check_member(mark.room_id)?;
                 self.actions
@@ -66,6 +72,17 @@ impl Session {
         self.actions.push_back(Action::Ask { request_id, request });
     }
 
+    fn watch(&mut self, room_id: RoomId) -> Result<(), Failure> {
+        self.check_member(room_id)?;
+        if !self.watched.contains(&room_id) && self.watched.len() >= limits::PRESENCE_WATCHES_MAX {
+            let text = format!("at most {} rooms are watched at a time", limits::PRESENCE_WATCHES_MAX);
+            return Err(Failure::field(ErrorCode::Conflict, "room_id", text));
+        }
+        self.watched.insert(room_id);
+        self.actions.push_back(Action::WatchPresence(room_id));
+        Ok(())
+    }
+
     fn check_member(&self, room_id: RoomId) -> Result<(), Failure> {
         if self.cursors.contains(room_id) {
             return Ok(());
@@ -96,6 +113,8 @@ pub(super) const fn names(message: &ClientMessage) -> (Option<ClientId>, Option<
         ClientMessage::Hello(_)
         | ClientMessage::MarkRead(_)
         | ClientMessage::Typing(_)
+        | ClientMessage::WatchPresence(_)
+        | ClientMessage::UnwatchPresence(_)
         | ClientMessage::Ping
         | ClientMessage::Refresh(_) => (None, None),
     }
@@ -126,6 +145,8 @@ fn operation(message: ClientMessage) -> Result<Option<Op>, FieldError> {
         | ClientMessage::ListRooms(_)
         | ClientMessage::MarkRead(_)
         | ClientMessage::Typing(_)
+        | ClientMessage::WatchPresence(_)
+        | ClientMessage::UnwatchPresence(_)
         | ClientMessage::Ping
         | ClientMessage::Refresh(_) => return Ok(None),
     };

@@ -17,7 +17,7 @@ use protocol::frame::server::{Ack, Drain, Error, Refreshed, RoomAdded, ServerMes
 use protocol::model::{Room, User};
 use protocol::{ClientId, CloseCode, DecodeError, ErrorCode, RequestId, RoomId, Seq};
 use serde::Deserialize;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub struct Session {
     config: SessionConfig,
     phase: Phase,
     cursors: Cursors,
+    /// Rooms whose presence the client watches, at most [`PRESENCE_WATCHES_MAX`] of its own.
+    ///
+    /// [`PRESENCE_WATCHES_MAX`]: protocol::limits::PRESENCE_WATCHES_MAX
+    watched: BTreeSet<RoomId>,
     actions: VecDeque<Action>,
     /// When the phase ends by itself: `hello` is late, the client is silent.
     deadline: Instant,
@@ -53,6 +57,7 @@ impl Session {
             config,
             phase: Phase::AwaitingHello,
             cursors: Cursors::default(),
+            watched: BTreeSet::new(),
             actions: VecDeque::new(),
             deadline,
             bad_frames: 0,
@@ -277,6 +282,7 @@ impl Session {
         let Phase::Live(subject) = &self.phase else { return Admission::Skip };
         let admission = self.cursors.admit(event, subject.user.id);
         if admission == Admission::SendLast {
+            self.watched.remove(&event.room_id);
             // Who comes back right away is let in again by the reload.
             self.actions.push_back(Action::Detach(event.room_id));
             self.actions.push_back(Action::Send(Box::new(cursors::removed(event.room_id))));
@@ -301,6 +307,19 @@ impl Session {
     /// Takes the failure of an operation.
     pub fn handle_failed(&mut self, client_id: ClientId, failure: Failure) {
         self.refuse(Some(client_id), None, failure);
+    }
+
+    /// Whether the client watches the presence of a room.
+    #[must_use]
+    pub fn watches(&self, room_id: RoomId) -> bool {
+        self.watched.contains(&room_id)
+    }
+
+    /// Takes the failure of a watch.
+    pub fn handle_watch_failed(&mut self, room_id: RoomId, failure: Failure) {
+        if self.watched.remove(&room_id) {
+            self.refuse(None, None, failure);
+        }
     }
 
     /// Takes the answer to a question.

@@ -71,6 +71,8 @@ fn brief(action: &Action) -> String {
         Action::Ask { request_id, .. } => format!("ask {request_id}"),
         Action::MarkRead { room_id, message_no } => format!("mark {room_id} {message_no}"),
         Action::Typing(room_id) => format!("typing {room_id}"),
+        Action::WatchPresence(room_id) => format!("watch {room_id}"),
+        Action::UnwatchPresence(room_id) => format!("unwatch {room_id}"),
         Action::Close(code) => format!("close {}", code.code()),
     }
 }

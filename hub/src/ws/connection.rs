@@ -7,14 +7,14 @@ use super::outgoing::Outgoing;
 use crate::limits::Limiter;
 use crate::limits::bounds::{CLOSE_TIMEOUT, IN_FLIGHT_MAX, PULL_BYTES_MAX, PULL_EVENTS_MAX, QUESTIONS_MAX};
 use crate::room::ring::{RingEvent, RingRead};
-use crate::room::{Bell, Subscription, UserStream};
+use crate::room::{Bell, Present, Subscription, UserStream, Watch};
 use crate::session::{Admission, Session};
 use crate::store::{Event, LoginId};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use protocol::{CloseCode, RoomId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -38,6 +38,10 @@ pub(super) struct Connection {
     pub(super) bell: Arc<Bell>,
     pub(super) subscriptions: BTreeMap<RoomId, Subscription>,
     pub(super) user_stream: Option<UserStream>,
+    pub(super) present: Option<Present>,
+    pub(super) watches: BTreeMap<RoomId, Watch>,
+    /// Watched rooms to look at.
+    pub(super) presence_due: BTreeSet<RoomId>,
     pub(super) login: Option<LoginId>,
     pub(super) in_flight: InFlight,
     pub(super) out: Outgoing,
@@ -63,6 +67,9 @@ impl Connection {
             bell: Arc::default(),
             subscriptions: BTreeMap::new(),
             user_stream: None,
+            present: None,
+            watches: BTreeMap::new(),
+            presence_due: BTreeSet::new(),
             login: None,
             in_flight: InFlight::default(),
             out,
@@ -82,6 +89,7 @@ impl Connection {
         loop {
             self.act();
             self.pull();
+            self.pull_presence();
             if self.ends.is_some() {
                 return self.ends;
             }
@@ -183,6 +191,7 @@ impl Connection {
                 self.out.push_shared(frame);
             }
         }
+        self.presence_due.extend(rung.presence);
         self.ends = self.ends.or(rung.close);
     }
 
@@ -240,6 +249,18 @@ impl Connection {
                 RingRead::Behind => return,
             }
             self.act();
+        }
+    }
+
+    /// Takes what is new in watched rooms: after all events, and only while there is room. Who is slow
+    /// gets the newest state once, not each change.
+    fn pull_presence(&mut self) {
+        while self.out.has_room()
+            && let Some(room_id) = self.presence_due.pop_first()
+        {
+            if let Some(frame) = self.watches.get_mut(&room_id).and_then(Watch::read) {
+                self.out.push_shared(&frame);
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use super::Connections;
 use super::perform::within;
 use crate::limits::bounds::{LAG_PAGE_EVENTS_MAX, QUESTION_DEADLINE, RETRY_PAUSE};
 use crate::room::writer::Answer;
-use crate::room::{Permit, SubmitError, Subscription, UserStream};
+use crate::room::{Permit, Present, SubmitError, Subscription, UserStream, Watch, WatchError};
 use crate::session::{Failure, Snapshot, Subject};
 use crate::store::{Append, Event, LoginId};
 use futures_util::future::BoxFuture;
@@ -26,6 +26,7 @@ pub(super) enum Done {
     Committed(ClientId, Answer),
     Answered(RequestId, Result<Box<ServerMessage>, Failure>),
     Page(RoomId, Vec<Event>),
+    Watching(RoomId, Result<Watch, WatchError>),
     Nothing,
 }
 
@@ -33,6 +34,7 @@ pub(super) enum Done {
 pub(super) struct Joined {
     pub(super) snapshot: Snapshot,
     pub(super) user_stream: UserStream,
+    pub(super) present: Present,
     pub(super) subscriptions: Vec<Subscription>,
 }
 

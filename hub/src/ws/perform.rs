@@ -5,13 +5,13 @@ use super::connection::Connection;
 use super::in_flight::{Done, Joined};
 use crate::limits::RetryAfter;
 use crate::limits::bounds::{ATTACHING_MAX, JOIN_DEADLINE, QUESTION_DEADLINE, RATE_PAUSE_MAX, RETRY_PAUSE};
-use crate::room::{Permit, SubmitError};
+use crate::room::{Permit, SubmitError, Watch, WatchError};
 use crate::session::{Action, Failure, Request, Snapshot, Subject};
 use crate::store::{Append, Op, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use protocol::frame::server::{HistoryPage, MembersPage, RoomsPage, ServerMessage, UserTyping};
 use protocol::model::Room;
-use protocol::{ClientId, CloseCode, ErrorCode, RequestId, UserId};
+use protocol::{ClientId, CloseCode, ErrorCode, RequestId, RoomId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -26,6 +26,11 @@ impl Connection {
             Action::Attach(room) => self.attach(room),
             Action::Detach(room_id) => {
                 self.subscriptions.remove(&room_id);
+                self.watches.remove(&room_id);
+            }
+            Action::WatchPresence(room_id) => self.watch(room_id),
+            Action::UnwatchPresence(room_id) => {
+                self.watches.remove(&room_id);
             }
             Action::Submit { client_id, op } => self.submit(client_id, op),
             Action::Ask { request_id, request } => self.ask(request_id, request),
@@ -64,6 +69,7 @@ impl Connection {
             Done::Subject(Err(code)) | Done::Joined(Err(code)) => self.session.handle_refused(code),
             Done::Joined(Ok(joined)) => {
                 self.user_stream = Some(joined.user_stream);
+                self.present = Some(joined.present);
                 self.subscriptions = joined.subscriptions.into_iter().map(|s| (s.room().id(), s)).collect();
                 self.session.handle_joined(joined.snapshot, Instant::now().into_std());
             }
@@ -90,6 +96,7 @@ impl Connection {
                 self.in_flight.questions -= 1;
                 self.session.handle_answer(request_id, answer.map(|message| *message));
             }
+            Done::Watching(room_id, watch) => self.finish_watch(room_id, watch),
             Done::Page(..) | Done::Nothing => {}
         }
     }
@@ -132,7 +139,8 @@ impl Connection {
                 .await
                 .map_err(log_join)?;
             let snapshot = Snapshot { epoch, now: node.clock.now(), rooms };
-            Ok(Box::new(Joined { snapshot, user_stream, subscriptions }))
+            let present = node.rooms.be_present(user_id);
+            Ok(Box::new(Joined { snapshot, user_stream, present, subscriptions }))
         };
         self.in_flight.push(async move {
             Done::Joined(timeout(JOIN_DEADLINE, join).await.unwrap_or(Err(CloseCode::Unavailable)))
@@ -194,6 +202,28 @@ impl Connection {
                 }
             }
         });
+    }
+
+    fn watch(&mut self, room_id: RoomId) {
+        let (node, bell, Some(user_id)) = (Arc::clone(&self.node), Arc::clone(&self.bell), self.user_id())
+        else {
+            return;
+        };
+        self.in_flight.push(async move {
+            Done::Watching(room_id, node.rooms.watch_presence(room_id, user_id, bell).await)
+        });
+    }
+
+    fn finish_watch(&mut self, room_id: RoomId, watch: Result<Watch, WatchError>) {
+        match watch {
+            Ok(watch) if self.session.watches(room_id) => {
+                self.watches.insert(room_id, watch);
+                self.presence_due.insert(room_id);
+            }
+            // It was ended meanwhile.
+            Ok(_) => {}
+            Err(error) => self.session.handle_watch_failed(room_id, watch_failure(&error)),
+        }
     }
 
     fn submit(&mut self, client_id: ClientId, op: Op) {
@@ -301,6 +331,23 @@ fn submit_failure(error: SubmitError) -> Failure {
             ..Failure::new(ErrorCode::Unavailable, error.to_string())
         },
         SubmitError::Internal => Failure::new(ErrorCode::Internal, error.to_string()),
+    }
+}
+
+fn watch_failure(error: &WatchError) -> Failure {
+    match error {
+        WatchError::NotMember => {
+            let rejection = crate::rules::Rejection::NotMember;
+            Failure::field(rejection.code(), "room_id", rejection.to_string())
+        }
+        WatchError::Store(error) => {
+            tracing::warn!(%error, "failed to read the members of a watched room");
+            store_failure(error)
+        }
+        WatchError::Full | WatchError::Broker(_) => Failure {
+            retry_after: Some(RETRY_PAUSE),
+            ..Failure::new(ErrorCode::Unavailable, error.to_string())
+        },
     }
 }
 

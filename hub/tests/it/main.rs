@@ -4,6 +4,7 @@
 mod broker;
 mod http;
 mod pair;
+mod presence;
 mod store;
 mod support;
 mod ws;

@@ -260,7 +260,9 @@ impl Client {
     ///
     /// [`PRESENCE_WATCHES_MAX`]: crate::limits::PRESENCE_WATCHES_MAX
     pub fn watch_presence(&mut self, room_id: RoomId, now: Now) {
-        if !self.has_ended() && self.rooms.room(room_id).is_some() {
+        // Before the first welcome nobody knows.
+        let is_known = self.rooms.me().is_none() || self.rooms.room(room_id).is_some();
+        if !self.has_ended() && is_known {
             self.presence.watch(room_id, &mut self.out);
             self.pump(now);
         }

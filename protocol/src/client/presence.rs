@@ -120,7 +120,9 @@ impl Presence {
     }
 
     pub(super) fn handle_whole(&mut self, whole: Whole, out: &mut Outputs) {
-        let Some(watch) = self.watches.iter_mut().find(|watch| watch.room_id == whole.room_id) else { return };
+        let Some(watch) = self.watches.iter_mut().find(|watch| watch.room_id == whole.room_id) else {
+            return;
+        };
         watch.state = State::Answered;
         let online = whole.online.into_iter().take(PRESENCE_MEMBERS_MAX).collect();
         watch.shown = Some(Shown { online, more: whole.more });

@@ -3,6 +3,7 @@
 //! answers for with `Resync`.
 
 mod backoff;
+mod commands;
 pub mod connector;
 mod echo;
 mod handover;
@@ -16,10 +17,12 @@ mod subscriber;
 mod table;
 mod topology;
 
+use super::commands::Commands;
 use super::redis_url::{Address, RedisUrl};
 use super::{Broker, BrokerError, BrokerSink, BrokerStatus, SUBSCRIBE_WAIT_MAX, Topic};
 use crate::random::Random;
 use async_trait::async_trait;
+use commands::RedisCommands;
 use connector::Connector;
 use handover::{Handover, Item};
 use link::Dialer;
@@ -68,6 +71,12 @@ impl RedisBroker {
         let dialer = Dialer { connector, node: node.0.clone() };
         let shared = Arc::new(Shared::new(url, dialer, random, handover, counters));
         Self { shared, incoming: Mutex::new(Some(incoming)), stop, tasks: TaskTracker::new() }
+    }
+
+    /// Runs commands on the servers that it is connected to.
+    #[must_use]
+    pub fn commands(&self) -> Arc<dyn Commands> {
+        Arc::new(RedisCommands(Arc::clone(&self.shared)))
     }
 
     async fn flushed(&self) {

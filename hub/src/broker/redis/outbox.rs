@@ -134,6 +134,11 @@ impl Outbox {
         self.queues.get(&Some(owner.clone())).map(|queue| Arc::clone(&queue.wake))
     }
 
+    /// The server of the keys that are placed by this tag, if it is known.
+    pub(super) fn owner_of(&self, tag: &str) -> Option<Address> {
+        self.routes.owner_of(tag.as_bytes()).cloned()
+    }
+
     /// Whether publications to all servers go out.
     pub(super) fn is_whole(&self) -> bool {
         self.queues.iter().all(|(owner, queue)| owner.is_some() && queue.is_up)

@@ -29,10 +29,19 @@ impl Routes {
     /// The server that owns a topic, if one does.
     pub(super) fn owner(&self, topic: Topic) -> Option<&Address> {
         match self {
+            Self::One(address) => Some(address),
+            Self::Unknown => None,
+            Self::Slots(_) => self.owner_of(topic.to_string().as_bytes()),
+        }
+    }
+
+    /// The server that owns what is placed by these bytes: a channel's name, a key, or its hash tag.
+    pub(super) fn owner_of(&self, place: &[u8]) -> Option<&Address> {
+        match self {
             Self::Unknown => None,
             Self::One(address) => Some(address),
             Self::Slots(ranges) => {
-                let slot = slot(topic.to_string().as_bytes());
+                let slot = slot(place);
                 let after = ranges.partition_point(|(first, ..)| *first <= slot);
                 let (_, last, address) = ranges.get(after.checked_sub(1)?)?;
                 (slot <= *last).then_some(address)

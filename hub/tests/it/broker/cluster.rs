@@ -3,42 +3,7 @@
 use super::contract;
 use super::inbox::{Node, room};
 use crate::support::eventually;
-use crate::support::redis::{RedisServer, free_port};
-
-/// Three masters, each with a replica.
-async fn six() -> Vec<RedisServer> {
-    let mut servers = Vec::new();
-    for _ in 0..6 {
-        let bus = format!("cluster-port {}", free_port());
-        let settings = [
-            "cluster-enabled yes",
-            "cluster-config-file nodes.conf",
-            "cluster-node-timeout 1500",
-            "cluster-replica-validity-factor 0",
-            &bus,
-        ];
-        servers.push(RedisServer::start(&settings).await);
-    }
-    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let mut create = vec!["--cluster", "create"];
-    create.extend(hosts.iter().map(String::as_str));
-    create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
-    let told = servers[0].cli(&create);
-    assert!(told.contains("All 16384 slots covered"), "{told}");
-    for server in &servers {
-        eventually("the cluster stands", async || {
-            server.cli(&["cluster", "info"]).contains("cluster_state:ok")
-                && server.cli(&["cluster", "nodes"]).matches("slave").count() == 3
-        })
-        .await;
-    }
-    servers
-}
-
-fn url(servers: &[RedisServer]) -> String {
-    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    format!("redis+cluster://{}", hosts.join(","))
-}
+use crate::support::redis::{RedisServer, cluster_of_six as six, cluster_url as url};
 
 fn shard_subscribers(servers: &[RedisServer], channel: &str) -> usize {
     servers

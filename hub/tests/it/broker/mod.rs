@@ -2,7 +2,7 @@
 
 mod cluster;
 mod contract;
-mod inbox;
+pub mod inbox;
 mod nodes;
 mod sentinel;
 mod single;

@@ -5,7 +5,9 @@ use hub::broker::local::LocalBroker;
 use hub::clock::Clock;
 use hub::http::{PageFile, Pages};
 use hub::limits::{RateLimits, Rates};
-use hub::random::SystemRandom;
+use hub::presence::Incarnation;
+use hub::presence::local::LocalPresence;
+use hub::random::{Random, SystemRandom};
 use hub::server::{Deps, NodeSettings, serve};
 use hub::store::Store;
 use hub::store::memory::MemoryStore;
@@ -107,6 +109,7 @@ impl HubBuilder {
         let deps = Deps {
             store: Arc::clone(&self.store),
             broker: Arc::new(LocalBroker::alone()),
+            presence: Arc::new(LocalPresence::alone(Incarnation(random.uuid()))),
             clock: Arc::clone(&clock) as _,
             random,
             auth: Arc::new(auth),

@@ -146,7 +146,7 @@ impl World {
             }
             Action::Ask { request_id, request } => self.job(conn, Job::Ask { request_id, request }),
             Action::MarkRead { room_id, message_no } => self.job(conn, Job::Mark { room_id, message_no }),
-            Action::Typing(_) => {}
+            Action::Typing(_) | Action::WatchPresence(_) | Action::UnwatchPresence(_) => {}
             Action::Close(code) => self.close_from_node(conn, code),
         }
     }

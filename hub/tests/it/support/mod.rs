@@ -6,7 +6,7 @@ pub mod postgres;
 pub mod redis;
 
 pub use client::{Client, Ended};
-pub use node::{NodeBuilder, TestNode};
+pub use node::{NodeBuilder, TestNode, incarnation};
 
 use std::time::Duration;
 

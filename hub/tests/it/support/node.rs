@@ -7,6 +7,8 @@ use hub::broker::local::LocalBroker;
 use hub::clock::{Clock, SystemClock};
 use hub::http::NoPages;
 use hub::limits::{RateLimits, Rates};
+use hub::presence::local::LocalPresence;
+use hub::presence::{Incarnation, Presence};
 use hub::random::SystemRandom;
 use hub::server::{Deps, NodeSettings, serve, tcp};
 use hub::store::memory::MemoryStore;
@@ -21,6 +23,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const SECRET: &[u8] = b"a secret that is only used in tests";
 
@@ -28,6 +31,7 @@ const SECRET: &[u8] = b"a secret that is only used in tests";
 pub struct NodeBuilder {
     pub store: Arc<dyn Store>,
     pub broker: Arc<dyn Broker>,
+    pub presence: Arc<dyn Presence>,
     pub rates: Rates,
     pub settings: NodeSettings,
 }
@@ -37,10 +41,16 @@ impl Default for NodeBuilder {
         Self {
             store: Arc::new(MemoryStore::new(Epoch(1))),
             broker: Arc::new(LocalBroker::alone()),
+            presence: Arc::new(LocalPresence::alone(incarnation())),
             rates: Rates::OFF,
             settings: NodeSettings::default(),
         }
     }
+}
+
+/// A fresh one.
+pub fn incarnation() -> Incarnation {
+    Incarnation(Uuid::new_v4())
 }
 
 impl NodeBuilder {
@@ -63,6 +73,7 @@ impl NodeBuilder {
         let deps = Deps {
             store: Arc::clone(&self.store),
             broker: self.broker,
+            presence: self.presence,
             clock,
             random,
             auth: Arc::new(auth),

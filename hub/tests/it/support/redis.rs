@@ -180,3 +180,39 @@ pub fn redis_broker(url: &str, node: &str) -> RedisBroker {
     let node = NodeId(node.into());
     RedisBroker::new(url, Arc::new(connector), Arc::new(SystemRandom), &node, CancellationToken::new())
 }
+
+/// A Redis Cluster: three masters, each with a replica.
+pub async fn cluster_of_six() -> Vec<RedisServer> {
+    let mut servers = Vec::new();
+    for _ in 0..6 {
+        let bus = format!("cluster-port {}", free_port());
+        let settings = [
+            "cluster-enabled yes",
+            "cluster-config-file nodes.conf",
+            "cluster-node-timeout 1500",
+            "cluster-replica-validity-factor 0",
+            &bus,
+        ];
+        servers.push(RedisServer::start(&settings).await);
+    }
+    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let mut create = vec!["--cluster", "create"];
+    create.extend(hosts.iter().map(String::as_str));
+    create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
+    let told = servers[0].cli(&create);
+    assert!(told.contains("All 16384 slots covered"), "{told}");
+    for server in &servers {
+        eventually("the cluster stands", async || {
+            server.cli(&["cluster", "info"]).contains("cluster_state:ok")
+                && server.cli(&["cluster", "nodes"]).matches("slave").count() == 3
+        })
+        .await;
+    }
+    servers
+}
+
+/// Where it is.
+pub fn cluster_url(servers: &[RedisServer]) -> String {
+    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    format!("redis+cluster://{}", hosts.join(","))
+}

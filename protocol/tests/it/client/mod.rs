@@ -8,5 +8,5 @@ mod ordering;
 mod outbox;
 mod requesting;
 mod rig;
-mod watching;
 mod tokens;
+mod watching;

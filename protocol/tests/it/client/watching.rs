@@ -46,6 +46,15 @@ fn a_watch_outlives_the_connection_and_is_asked_for_again() {
 }
 
 #[test]
+fn a_watch_waits_for_the_first_welcome() {
+    let mut rig = super::rig::rig();
+    rig.run(In::Start(3600));
+    rig.check(&[(In::Watch(1), &[]), (In::Watch(7), &[])]);
+    rig.run(In::Opened(1));
+    rig.check(&[(In::Frame(1, welcome()), &["online n1", "ready ann 1@5 2@1", "1 < watch_presence 1"])]);
+}
+
+#[test]
 fn no_answer_in_time_is_asked_for_again() {
     online().check(&[
         (In::Watch(1), &["1 < watch_presence 1"]),

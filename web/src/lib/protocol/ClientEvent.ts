@@ -17,6 +17,7 @@ import type { Seq } from "./Seq";
 import type { Timestamp } from "./Timestamp";
 import type { TypingUser } from "./TypingUser";
 import type { User } from "./User";
+import type { UserId } from "./UserId";
 
 /**
  * What the client core tells a front end, in order. A front end shows it and decides nothing.
@@ -177,4 +178,16 @@ room_id: RoomId,
 /**
  * Who.
  */
-users: Array<TypingUser>, };
+users: Array<TypingUser>, } | { "type": "presence", 
+/**
+ * The room.
+ */
+room_id: RoomId, 
+/**
+ * Those who are online, in order of their id.
+ */
+online: Array<UserId>, 
+/**
+ * The room has more members than are looked at.
+ */
+more: boolean, };
