@@ -137,6 +137,18 @@ impl ChatClient {
     pub fn typing(&self, room_id: f64) {
         self.pump.input(|client, now| client.typing(room(room_id), now));
     }
+
+    /// The page shows who of a room is online.
+    #[wasm_bindgen(js_name = watchPresence)]
+    pub fn watch_presence(&self, room_id: f64) {
+        self.pump.input(|client, now| client.watch_presence(room(room_id), now));
+    }
+
+    /// The page does not show it any more.
+    #[wasm_bindgen(js_name = unwatchPresence)]
+    pub fn unwatch_presence(&self, room_id: f64) {
+        self.pump.input(|client, now| client.unwatch_presence(room(room_id), now));
+    }
 }
 
 /// Durable operations. Each ends as an `operation_done` or `operation_failed` under its `client_id`.

@@ -14,7 +14,7 @@ import type { Room } from '../lib/protocol/Room';
 import type { RoomEvent } from '../lib/protocol/RoomEvent';
 import type { RoomKind } from '../lib/protocol/RoomKind';
 import { pageOf } from './pages';
-import { ME, OTHER_ROOMS, PEOPLE, ROOMS } from './people';
+import { ME, ONLINE, OTHER_ROOMS, PEOPLE, ROOMS } from './people';
 import { delivery, longTalk, said } from './script';
 
 export type Scenario =
@@ -140,6 +140,10 @@ export class FakeClient implements ChatClient {
       display_name: PEOPLE.find((one) => one.user_id === user_id)?.display_name ?? '',
     }));
     this.#emit({ type: 'typing', room_id: roomId, users });
+  }
+
+  onlineIn(roomId: number, online: number[], more = false): void {
+    this.#emit({ type: 'presence', room_id: roomId, online, more });
   }
 
   /** Someone says something. */
@@ -480,6 +484,15 @@ export class FakeClient implements ChatClient {
 
   typing(roomId: number): void {
     this.calls.push(['typing', roomId]);
+  }
+
+  watchPresence(roomId: number): void {
+    this.calls.push(['watchPresence', roomId]);
+    this.onlineIn(roomId, ONLINE);
+  }
+
+  unwatchPresence(roomId: number): void {
+    this.calls.push(['unwatchPresence', roomId]);
   }
 
   connectNow(): void {

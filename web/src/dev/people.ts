@@ -32,6 +32,9 @@ export const PEOPLE: Member[] = [
   person(1, 'tomas', 'Tomás Vidal'),
 ];
 
+/** Those who are online. */
+export const ONLINE = [1, 2, 3, 4, 5, 6];
+
 const room = (id: number, name: string, more: Partial<Room> = {}): Room => ({
   id,
   name,

@@ -68,6 +68,10 @@ export function signal(client: ChatClient, said: Exclude<Signal, Send>): void {
       return client.markRead(said.room_id, said.message_no);
     case 'typing':
       return client.typing(said.room_id);
+    case 'watch_presence':
+      return client.watchPresence(said.room_id);
+    case 'unwatch_presence':
+      return client.unwatchPresence(said.room_id);
     case 'kick':
       return client.kick(said.why);
   }

@@ -12,6 +12,7 @@ import { RefusedSends } from './refused';
 import { type Asker, Requests, refusalOf, reject, resolve } from './requests';
 import type { Login, OutboxRow, Store } from './store';
 import type { Tab, Tabs } from './tabs';
+import { Watches } from './watches';
 
 /** How long a sign-out waits for the hub. Here everything is forgotten by then. */
 const REVOKE_WAIT_MS = 3_000;
@@ -32,6 +33,7 @@ export class Host {
   readonly #store: Store;
   readonly #owner: string;
   readonly #tabs: Tabs;
+  readonly #watches = new Watches();
 
   constructor(store: Store, owner: string, tabs: Tabs) {
     this.#store = store;
@@ -83,7 +85,10 @@ export class Host {
     }
   }
 
-  signal(said: Signal): void {
+  /** What a tab says; `tab` is where what it shows ends with it. */
+  signal(said: Signal, tab?: Tab): void {
+    if (tab && said.signal === 'watch_presence') this.#watches.watch(tab, said.room_id);
+    if (tab && said.signal === 'unwatch_presence' && !this.#watches.unwatch(tab, said.room_id)) return;
     const running = this.#running;
     if (!running) return;
     if (said.signal === 'send_message') {
@@ -101,6 +106,11 @@ export class Host {
       }
     }
     signal(running.client, said);
+  }
+
+  /** The tab is gone, and with it what it shows. */
+  forget(tab: Tab): void {
+    for (const room_id of this.#watches.forget(tab)) this.signal({ signal: 'unwatch_presence', room_id });
   }
 
   /** What is to be kept is durable once this resolves. */

@@ -47,6 +47,9 @@ export type Signal =
   | { signal: 'discard'; client_id: string }
   | { signal: 'mark_read'; room_id: number; message_no: number }
   | { signal: 'typing'; room_id: number }
+  /** The tab shows who of a room is online, until it says otherwise or is gone. */
+  | { signal: 'watch_presence'; room_id: number }
+  | { signal: 'unwatch_presence'; room_id: number }
   /** Look whether the connection lives, or try to connect now. */
   | { signal: 'kick'; why: 'asked' | 'online' | 'visible' };
 

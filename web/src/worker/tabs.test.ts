@@ -13,10 +13,12 @@ function port() {
 }
 
 const said: Said[] = [];
+const gone: string[] = [];
 const tabs = () =>
   new Tabs(
     () => undefined,
     (_tab, message) => void said.push(message),
+    (tab) => void gone.push(tab.name),
   );
 const event: FromWorker = { type: 'event', event: { type: 'room_removed', room_id: 1 } };
 
@@ -24,6 +26,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
   vi.useRealTimers();
   said.length = 0;
+  gone.length = 0;
 });
 
 test('every attached tab is told, and none after its goodbye', () => {
@@ -38,6 +41,7 @@ test('every attached tab is told, and none after its goodbye', () => {
   all.post(event);
   expect(one.told).toEqual([event]);
   expect(two.told).toEqual([event, event]);
+  expect(gone).toEqual(['x']);
 });
 
 test('a silent tab is let go of, and told so at its next word', () => {

@@ -29,10 +29,16 @@ export class Tabs {
   readonly #tabs = new Set<Tab>();
   readonly #onSaid: (tab: Tab, message: Said) => void;
   readonly #onAttached: (tab: Tab) => void;
+  readonly #onGone: (tab: Tab) => void;
 
-  constructor(onAttached: (tab: Tab) => void, onSaid: (tab: Tab, message: Said) => void) {
+  constructor(
+    onAttached: (tab: Tab) => void,
+    onSaid: (tab: Tab, message: Said) => void,
+    onGone: (tab: Tab) => void,
+  ) {
     this.#onAttached = onAttached;
     this.#onSaid = onSaid;
+    this.#onGone = onGone;
     setInterval(() => this.#sweep(), SILENCE_MAX_MS / 4);
   }
 
@@ -41,7 +47,7 @@ export class Tabs {
     let tab: Tab | undefined;
     port.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       if (data.type === 'attach') {
-        if (tab) this.#tabs.delete(tab);
+        if (tab) this.#letGo(tab);
         tab = new Tab(data.tab, port);
         this.#tabs.add(tab);
         this.#onAttached(tab);
@@ -53,7 +59,7 @@ export class Tabs {
       }
       tab.heardAt = performance.now();
       if (data.type === 'ping') tab.post({ type: 'pong' });
-      else if (data.type === 'bye') this.#tabs.delete(tab);
+      else if (data.type === 'bye') this.#letGo(tab);
       else this.#onSaid(tab, data);
     };
   }
@@ -65,6 +71,10 @@ export class Tabs {
 
   #sweep(): void {
     const oldest = performance.now() - SILENCE_MAX_MS;
-    for (const tab of this.#tabs) if (tab.heardAt < oldest) this.#tabs.delete(tab);
+    for (const tab of this.#tabs) if (tab.heardAt < oldest) this.#letGo(tab);
+  }
+
+  #letGo(tab: Tab): void {
+    if (this.#tabs.delete(tab)) this.#onGone(tab);
   }
 }

@@ -27,17 +27,26 @@ const tabs = new Tabs(
     if (host) take(host, tab, message);
     else early.push([tab, message]);
   },
+  (tab) => {
+    if (!crashed && host) attempt(() => host?.forget(tab));
+  },
 );
 
 function take(to: Host, tab: Tab, message: Said): void {
-  try {
+  attempt(() => {
     if (message.type === 'snapshot') {
       tab.post({ type: 'snapshot', listener: message.listener, ...to.snapshot() });
     } else if (message.type === 'call') {
       to.call({ tab, id: message.id }, message.call);
     } else {
-      to.signal(message.signal);
+      to.signal(message.signal, tab);
     }
+  });
+}
+
+function attempt(step: () => void): void {
+  try {
+    step();
   } catch (error) {
     void crash(error);
   }

@@ -75,6 +75,9 @@ export interface ChatClient {
 
   markRead(roomId: number, messageNo: number): void;
   typing(roomId: number): void;
+  /** Tells who of a room is online, now and on every change, until `unwatchPresence`. */
+  watchPresence(roomId: number): void;
+  unwatchPresence(roomId: number): void;
   /** Tries to connect now instead of waiting for the next attempt. */
   connectNow(): void;
 }

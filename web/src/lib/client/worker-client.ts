@@ -37,6 +37,8 @@ export class WorkerClient implements ChatClient {
   readonly #listeners = new Map<number, Listener>();
   /** Messages that the worker has not put in the outbox yet, by client_id. */
   readonly #unkept = new Map<string, Signal>();
+  /** Rooms whose presence is shown, and in how many places. */
+  readonly #watched = new Map<number, number>();
   #lastId = 0;
   #started = false;
 
@@ -172,6 +174,20 @@ export class WorkerClient implements ChatClient {
     this.#signal({ signal: 'typing', room_id: roomId });
   }
 
+  watchPresence(roomId: number): void {
+    this.#watched.set(roomId, (this.#watched.get(roomId) ?? 0) + 1);
+    this.#signal({ signal: 'watch_presence', room_id: roomId });
+  }
+
+  unwatchPresence(roomId: number): void {
+    const others = (this.#watched.get(roomId) ?? 0) - 1;
+    if (others > 0) {
+      this.#watched.set(roomId, others);
+    } else if (this.#watched.delete(roomId)) {
+      this.#signal({ signal: 'unwatch_presence', room_id: roomId });
+    }
+  }
+
   connectNow(): void {
     this.#signal({ signal: 'kick', why: 'asked' });
   }
@@ -228,6 +244,7 @@ export class WorkerClient implements ChatClient {
     for (const id of this.#listeners.keys()) this.#link.post({ type: 'snapshot', listener: id });
     for (const [id, { call }] of calls) if (this.#calls.has(id)) this.#link.post({ type: 'call', id, call });
     for (const signal of this.#unkept.values()) this.#signal(signal);
+    for (const room_id of this.#watched.keys()) this.#signal({ signal: 'watch_presence', room_id });
   }
 
   /** The login ended while there was no worker to hear of it. */

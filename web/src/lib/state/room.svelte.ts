@@ -19,6 +19,10 @@ export class RoomState {
   timeline = $state.raw<timeline.Timeline>(timeline.EMPTY);
   members = $state.raw<readonly Member[]>([]);
   typing = $state.raw<readonly TypingUser[]>([]);
+  /** Who is online, as long as it is watched. */
+  online = $state.raw<ReadonlySet<number> | undefined>();
+  /** There are members of whom it is not known. */
+  onlineMore = $state.raw(false);
   /** Why the messages could not be loaded. */
   error = $state.raw<Error | undefined>();
   /** Why earlier or later messages could not be loaded. */
@@ -152,6 +156,20 @@ export class RoomState {
     }
   }
 
+  /** Wants to know who is online, until the returned function is called. */
+  watchPresence(): () => void {
+    this.client.watchPresence(this.id);
+    return () => {
+      this.client.unwatchPresence(this.id);
+      this.online = undefined;
+    };
+  }
+
+  applyPresence(online: readonly number[], more: boolean): void {
+    this.online = new Set(online);
+    this.onlineMore = more;
+  }
+
   applyPending(message: PendingMessage): void {
     this.timeline = timeline.applyPending(this.timeline, message);
   }
@@ -179,6 +197,7 @@ export class RoomState {
     this.error = undefined;
     this.membersState = 'none';
     this.members = [];
+    this.online = undefined;
   }
 
   #drop(headSeq: number): void {

@@ -171,6 +171,9 @@ export class Session {
         if (state) state.typing = event.users;
         return;
       }
+      case 'presence':
+        this.#open.get(event.room_id)?.applyPresence(event.online, event.more);
+        return;
       // These answer requests, and reach those who asked as promises.
       case 'operation_done':
       case 'operation_failed':
