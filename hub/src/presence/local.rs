@@ -62,7 +62,9 @@ impl Presence for LocalPresence {
     async fn change(&self, came: &[UserId], went: &[UserId]) -> Result<(), PresenceError> {
         self.with_lease(|users| {
             users.extend(came);
-            users.retain(|user| !went.contains(user));
+            for user in went {
+                users.remove(user);
+            }
         });
         Ok(())
     }

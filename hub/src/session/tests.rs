@@ -370,3 +370,36 @@ fn a_leaving_node_asks_a_live_client_to_go_and_closes_one_that_is_not() {
     check_live(vec![], vec![Leave], &["drain"]);
     check(vec![Leave], &["close 4000"]);
 }
+
+#[test]
+fn presence_is_watched_by_members_until_they_leave() {
+    let watch = || Frame(r#"{"type":"watch_presence","room_id":1}"#);
+    let unwatch = || Frame(r#"{"type":"unwatch_presence","room_id":1}"#);
+    check_live(
+        vec![room(1, 5, 1)],
+        vec![
+            Frame(r#"{"type":"watch_presence","room_id":2}"#),
+            unwatch(),
+            watch(),
+            watch(),
+            unwatch(),
+            unwatch(),
+            watch(),
+            In::Event(1, 6, Some(Membership::Left(UserId(1)))),
+            watch(),
+            unwatch(),
+        ],
+        &[
+            r#"error "not_member" "room_id""#,
+            "watch 1",
+            "watch 1",
+            "unwatch 1",
+            "watch 1",
+            "sendlast 6",
+            "detach 1",
+            "room_removed 1",
+            "reload",
+            r#"error "not_member" "room_id""#,
+        ],
+    );
+}

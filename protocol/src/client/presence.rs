@@ -8,7 +8,6 @@ use crate::frame::server::{Presence as Whole, PresenceChanged};
 use crate::ids::{RoomId, UserId};
 use crate::limits::{PRESENCE_MEMBERS_MAX, PRESENCE_TIMEOUT, PRESENCE_WATCHES_MAX};
 use crate::view::ClientEvent;
-use std::collections::BTreeSet;
 
 /// The watched rooms, oldest first; beyond [`PRESENCE_WATCHES_MAX`] the oldest watch ends.
 #[derive(Debug, Default)]
@@ -36,15 +35,25 @@ enum State {
 
 #[derive(Debug)]
 struct Shown {
-    online: BTreeSet<UserId>,
+    /// In order: a set in a vector, which takes the least code in the browser.
+    online: Vec<UserId>,
     more: bool,
+}
+
+impl Shown {
+    fn add(&mut self, user_id: UserId) {
+        if let Err(at) = self.online.binary_search(&user_id)
+            && self.online.len() < PRESENCE_MEMBERS_MAX
+        {
+            self.online.insert(at, user_id);
+        }
+    }
 }
 
 impl Watch {
     fn event(&self) -> Option<ClientEvent> {
         let shown = self.shown.as_ref()?;
-        let online = shown.online.iter().copied().collect();
-        Some(ClientEvent::Presence { room_id: self.room_id, online, more: shown.more })
+        Some(ClientEvent::Presence { room_id: self.room_id, online: shown.online.clone(), more: shown.more })
     }
 }
 
@@ -124,8 +133,9 @@ impl Presence {
             return;
         };
         watch.state = State::Answered;
-        let online = whole.online.into_iter().take(PRESENCE_MEMBERS_MAX).collect();
-        watch.shown = Some(Shown { online, more: whole.more });
+        let mut shown = Shown { online: Vec::new(), more: whole.more };
+        whole.online.iter().for_each(|user_id| shown.add(*user_id));
+        watch.shown = Some(shown);
         if let Some(event) = watch.event() {
             out.event(event);
         }
@@ -140,14 +150,8 @@ impl Presence {
             return;
         }
         let Some(shown) = &mut watch.shown else { return };
-        for user_id in &changed.offline {
-            shown.online.remove(user_id);
-        }
-        for user_id in &changed.online {
-            if shown.online.len() < PRESENCE_MEMBERS_MAX {
-                shown.online.insert(*user_id);
-            }
-        }
+        shown.online.retain(|user_id| !changed.offline.contains(user_id));
+        changed.online.iter().for_each(|user_id| shown.add(*user_id));
         if let Some(event) = watch.event() {
             out.event(event);
         }

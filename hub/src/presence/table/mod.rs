@@ -132,17 +132,14 @@ impl Table {
         more: bool,
         own: (Incarnation, &Own),
     ) -> Result<(), Full> {
+        let is_awaited = |watched: &&mut Watched| watched.stay == stay && watched.loading.is_some();
+        let Some(watched) = self.rooms.get_mut(&room_id).filter(is_awaited) else { return Ok(()) };
         if self.members + members.len() > PRESENCE_TRACKED_MAX {
             return Err(Full);
         }
-        let watched = self.rooms.get_mut(&room_id).filter(|watched| watched.stay == stay);
-        let Some(meanwhile) = watched.and_then(|watched| {
-            watched.view.more = more;
-            watched.is_dirty = true;
-            watched.loading.take()
-        }) else {
-            return Ok(());
-        };
+        watched.view.more = more;
+        watched.is_dirty = true;
+        let meanwhile = watched.loading.take().unwrap_or_default();
         for user_id in members {
             self.track(room_id, *user_id, own);
         }

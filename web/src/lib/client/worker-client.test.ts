@@ -188,3 +188,24 @@ test('a call that nobody answers fails', async () => {
   await expect(waiting).resolves.toBe('unavailable');
   expect(FakeWorker.all).toHaveLength(1);
 });
+
+test('a room whose presence is shown is watched once, and again by the worker that replaces another', async () => {
+  const { client } = await signedIn();
+  const watching = () =>
+    worker()
+      .heard()
+      .filter((message) => message.type === 'signal')
+      .map(({ signal }) => signal);
+  client.watchPresence(7);
+  client.watchPresence(7);
+  client.unwatchPresence(7);
+  client.unwatchPresence(8);
+  const watch = { signal: 'watch_presence', room_id: 7 };
+  expect(watching()).toEqual([watch, watch]);
+  worker().tell({ type: 'crashed', message: 'unreachable' });
+  await vi.advanceTimersByTimeAsync(1_000);
+  await started();
+  expect(watching()).toEqual([watch]);
+  client.unwatchPresence(7);
+  expect(watching()).toEqual([{ signal: 'unwatch_presence', room_id: 7 }]);
+});
