@@ -16,6 +16,7 @@ import type { RoomKind } from '../lib/protocol/RoomKind';
 import { pageOf } from './pages';
 import { ME, ONLINE, OTHER_ROOMS, PEOPLE, ROOMS } from './people';
 import { delivery, longTalk, said } from './script';
+import { unsent } from './unsent';
 
 export type Scenario =
   | 'normal'
@@ -91,22 +92,7 @@ export class FakeClient implements ChatClient {
   }
 
   #unsent(): void {
-    const at = Date.now() - 60_000;
-    const failed: PendingMessage = {
-      client_id: crypto.randomUUID(),
-      room_id: 1,
-      content: 'Changed “may be delayed” to “arrives late, is never lost”.',
-      created_at: at,
-      delivery: { state: 'failed', code: 'forbidden', message: 'you may not write here' },
-    };
-    const waiting: PendingMessage = {
-      client_id: crypto.randomUUID(),
-      room_id: 1,
-      content: 'One more small change, in a minute.',
-      created_at: at + 1000,
-      delivery: this.scenario === 'offline' ? { state: 'queued' } : { state: 'sending' },
-    };
-    for (const message of [failed, waiting]) {
+    for (const message of unsent(this.scenario === 'offline')) {
       this.#pending.set(message.client_id, message);
       this.#emit({ type: 'message_pending', message });
     }
