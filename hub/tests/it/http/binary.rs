@@ -1,12 +1,16 @@
 //! The binary itself: settings from the environment, an embedded start, an orderly end.
 
+use crate::support::Client;
 use crate::support::postgres::Database;
+use crate::support::redis::RedisServer;
+use hub::presence::PresenceTimes;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use tokio::time::Instant;
 
 /// The hub with nothing in its environment but this.
 fn hub(args: &[&str], env: &[(&str, &str)]) -> Command {
@@ -72,9 +76,14 @@ fn start(data: &Path) -> Running {
 }
 
 fn start_on(data: &Path, database_url: &str) -> Running {
+    start_in_cluster(data, database_url, "")
+}
+
+fn start_in_cluster(data: &Path, database_url: &str, redis_url: &str) -> Running {
     let env = [
         ("HUB_DATA", data.to_str().unwrap()),
         ("DATABASE_URL", database_url),
+        ("REDIS_URL", redis_url),
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_FORMAT", "json"),
     ];
@@ -93,6 +102,16 @@ impl Running {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.post(format!("{}{path}", self.address)).bearer_auth(token).json(&body);
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
+    /// A connection of someone who registers.
+    async fn arrive(&self, username: &str) -> Client {
+        let credentials = json!({ "username": username, "password": "correct horse" });
+        let session = self.post("/api/register", "", credentials).await;
+        let address = self.address.strip_prefix("http://").unwrap().parse().unwrap();
+        let mut client = Client::connect(address).await;
+        client.hello(session["access_token"].as_str().unwrap(), json!({})).await;
+        client
     }
 
     fn signal(mut self, signal: &str) -> Option<i32> {
@@ -169,4 +188,37 @@ async fn on_postgres_a_hub_serves_once_its_database_was_migrated() {
     let hub = start_on(dir.path(), &database.url);
     assert_eq!(hub.post(&messages, token, json!({ "content": "two" })).await["message_no"], 2);
     assert_eq!(hub.signal("-TERM"), Some(0));
+}
+
+#[tokio::test]
+async fn a_node_that_is_killed_leaves_no_ghosts_after_its_lease() {
+    let (database, redis) = (Database::empty().await, RedisServer::start(&[]).await);
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("HUB_DATA", dir.path().to_str().unwrap()), ("DATABASE_URL", &database.url)];
+    assert!(hub(&["migrate"], &env).output().unwrap().status.success());
+    let start = || start_in_cluster(dir.path(), &database.url, &redis.url());
+    let (first, second) = (start(), start());
+    let (mut ada, mut ben) = (first.arrive("ada").await, second.arrive("ben").await);
+    let room = ada.create_room("general").await;
+    ben.join_room(room).await;
+    ada.send(json!({ "type": "watch_presence", "room_id": room })).await;
+    let mut online = ada.expect("presence").await["online"].as_array().unwrap().len();
+    if online == 1 {
+        online += ada.expect("presence_changed").await["online"].as_array().unwrap().len();
+    }
+    assert_eq!(online, 2);
+    assert_eq!(second.signal("-KILL"), None);
+    let (killed, times) = (Instant::now(), PresenceTimes::default());
+    let gone = loop {
+        let frames = ada.drain().await;
+        if let Some(gone) = frames.into_iter().find(|frame| frame["type"] == "presence_changed") {
+            break gone;
+        }
+        assert!(killed.elapsed() < times.lease + times.sweep.1 + times.linger, "a ghost is left");
+        tokio::time::sleep(times.sweep.0 / 50).await;
+    };
+    assert_eq!(gone["offline"], json!([ben.welcome["user"]["id"]]));
+    assert!(killed.elapsed() + times.renew * 2 > times.lease, "a lease is not cut short");
+    drop(ada);
+    assert_eq!(first.signal("-TERM"), Some(0));
 }
