@@ -96,7 +96,8 @@ create table events (
     primary key (room_id, seq)
 );
 
-create unique index events_client_id on events (room_id, actor_id, client_id) where client_id is not null;
+-- The name first: it alone tells rows apart, whatever the planner believes of the table.
+create unique index events_client_id on events (client_id, room_id, actor_id) where client_id is not null;
 create index events_edits on events (edits) where edits is not null;
 
 -- Messages in their latest state.
@@ -116,7 +117,7 @@ create table messages (
     deleted_at bigint,
     pinned_at bigint,
     unique (room_id, message_no),
-    unique (room_id, user_id, client_id)
+    unique (client_id, room_id, user_id)
 );
 
 -- What is not unread: one's own and the deleted ones. Counts read these indexes alone, as long as the

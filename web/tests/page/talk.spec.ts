@@ -135,6 +135,17 @@ test('a room is made, and opened', async ({ page }) => {
   ]);
 });
 
+test('any member invites to a public room, and moderators alone to a private one', async ({ page }) => {
+  await openRoom(page, { room: 2 });
+  await expect(page.locator('.tile', { hasText: 'Settings' })).toHaveCount(0);
+  await page.locator('.tile', { hasText: 'Invite' }).click();
+  await page.getByLabel('Username').fill('newcomer');
+  await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click();
+  await expect(page.locator('.person', { hasText: 'newcomer' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => window.fake.setRole(2, 1, 'member'));
+});
+
 test('members are invited, given roles, banned and let in again', async ({ page }) => {
   await openRoom(page, { room: 3 });
   await page.locator('.tile', { hasText: 'Invite' }).click();

@@ -96,14 +96,18 @@ async fn load_firsts(db: &mut PgConnection, state: &mut State, batch: &[Append])
     let names = batch.iter().map(Append::name).collect::<Vec<_>>();
     let (in_rooms, making): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.room_id.is_some());
     if !in_rooms.is_empty() {
+        // The sums keep the planner from the indexes that begin with the room, which it may take for
+        // as good while it knows nothing of the tables, and which hold a room's whole history.
         let sql = "select m.room_id, m.user_id, m.client_id, e.payload
             from unnest($1::bigint[], $2::bigint[], $3::uuid[]) as j (room_id, actor_id, client_id)
-            join messages m on m.room_id = j.room_id and m.user_id = j.actor_id and m.client_id = j.client_id
+            join messages m on m.client_id = j.client_id
+                and m.room_id + 0 = j.room_id and m.user_id + 0 = j.actor_id
             join events e on e.room_id = m.room_id and e.seq = m.seq
             union all
             select e.room_id, e.actor_id, e.client_id, e.payload
             from unnest($1::bigint[], $2::bigint[], $3::uuid[]) as j (room_id, actor_id, client_id)
-            join events e on e.room_id = j.room_id and e.actor_id = j.actor_id and e.client_id = j.client_id
+            join events e on e.client_id = j.client_id
+                and e.room_id + 0 = j.room_id and e.actor_id + 0 = j.actor_id
             where e.client_id is not null";
         read_firsts(db, state, sql, &in_rooms).await?;
     }

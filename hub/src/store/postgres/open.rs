@@ -15,15 +15,19 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a session is set to. Plans are kept from when tables were small, so none may scan a table; which
-/// index serves best is still for statistics to say, and until the first `analyze` it may be a poor
-/// one. An acknowledged commit is on disk
-/// (<https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT>),
+/// What a session is set to. Every statement takes few rows by indexes that hold them in the wanted
+/// order, and plans are kept from when tables were small or unknown: so none may scan, hash, merge or
+/// sort tables, which a planner that knows nothing of them takes for as good. An acknowledged commit
+/// is on disk (<https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT>),
 /// whatever the role's default.
 const SESSION: &str = "select set_config('idle_in_transaction_session_timeout', $1, false),
     set_config('lock_timeout', $2, false),
     set_config('statement_timeout', $3, false),
     set_config('enable_seqscan', 'off', false),
+    set_config('enable_bitmapscan', 'off', false),
+    set_config('enable_hashjoin', 'off', false),
+    set_config('enable_mergejoin', 'off', false),
+    set_config('enable_sort', 'off', false),
     set_config('jit', 'off', false),
     set_config('synchronous_commit', case current_setting('synchronous_commit')
         when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
