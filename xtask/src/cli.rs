@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
+use crate::{budget, cluster, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +54,42 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Start and end a cluster on this machine without containers: Postgres, Redis, hubs and Nginx
+    Cluster(ClusterArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ClusterArgs {
+    /// The cluster's folder [default: target/cluster]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: ClusterCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Build everything and start the cluster; data of an earlier one is kept
+    Up {
+        /// How many hubs
+        #[arg(long, default_value_t = 3)]
+        nodes: usize,
+        /// The port that Nginx listens on [default: 8080 if it is free, else any]
+        #[arg(long)]
+        port: Option<u16>,
+        /// How to build the hub, as for `run`
+        #[arg(long, default_value = "quick", value_parser = ["dev", "quick", "release"])]
+        profile: String,
+    },
+    /// End what runs of it; its data stays in its folder
+    Down,
+    /// Tell how each part stands; fails unless all serve
+    Status,
+    /// Show the end of the logs
+    Logs {
+        /// Of this part alone, and all of it: postgres, redis, nginx, hub-1, hub-2, …
+        name: Option<String>,
+    },
 }
 
 #[derive(Args)]
@@ -81,25 +117,31 @@ pub(crate) fn main() -> ExitCode {
     let command = Cli::parse().command;
     let report = Report::new();
     if let Command::Run(args) = &command {
-        return match run::run(&report, args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::FAILURE
-            }
-        };
+        return ended(run::run(&report, args));
+    }
+    if let Command::Cluster(args) = &command {
+        return ended(cluster::run(&report, args));
     }
     if let Command::Sim { args } = &command {
-        eprintln!("error: {:#}", sim::replace(args));
-        return ExitCode::FAILURE;
+        return ended(Err(sim::replace(args)));
     }
     work(&command, &report);
     if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn work(command: &Command, report: &Report) {
     match command {
-        Command::Run(_) | Command::Sim { .. } => {}
+        Command::Run(_) | Command::Cluster(_) | Command::Sim { .. } => {}
         Command::Test => test::run(report),
         Command::Lint => lint::run(report),
         Command::Tidy => tidy::step(report),

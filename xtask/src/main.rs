@@ -3,6 +3,7 @@
 
 mod budget;
 mod cli;
+mod cluster;
 mod cmd;
 mod codegen;
 mod e2e;

@@ -6,26 +6,12 @@ use crate::report::{self, Outcome, Report};
 use crate::stamp::Stamp;
 use crate::{host, web};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::thread;
 
 /// Builds everything and becomes the hub. Returns only if that failed.
 pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
-    thread::scope(|scope| {
-        // The library does not depend on the page, so it compiles beside it.
-        scope.spawn(|| {
-            report.step("hub library", "compiling the hub (the first time takes minutes)", || {
-                build("--lib", &args.profile).quiet("hub-library")?;
-                Ok(Outcome::Done)
-            });
-        });
-        web::build(report);
-    });
-    report.step_after(&["hub library", "page"], "hub", "linking the hub with the page", || {
-        build("--bins", &args.profile)
-            .env("HUB_PAGE_PRINT", Stamp::of("embedded", &["web/dist"], &[])?.print())
-            .quiet("hub")?;
-        Ok(Outcome::Done)
-    });
+    build_all(report, &args.profile);
     if !report.close() {
         anyhow::bail!("the hub was not started");
     }
@@ -33,6 +19,32 @@ pub(crate) fn run(report: &Report, args: &RunArgs) -> Result<()> {
         return Ok(());
     }
     start(args)
+}
+
+/// Builds the page and the hub with the page in it.
+pub(crate) fn build_all(report: &Report, profile: &str) {
+    thread::scope(|scope| {
+        // The library does not depend on the page, so it compiles beside it.
+        scope.spawn(|| {
+            report.step("hub library", "compiling the hub (the first time takes minutes)", || {
+                build("--lib", profile).quiet("hub-library")?;
+                Ok(Outcome::Done)
+            });
+        });
+        web::build(report);
+    });
+    report.step_after(&["hub library", "page"], "hub", "linking the hub with the page", || {
+        build("--bins", profile)
+            .env("HUB_PAGE_PRINT", Stamp::of("embedded", &["web/dist"], &[])?.print())
+            .quiet("hub")?;
+        Ok(Outcome::Done)
+    });
+}
+
+/// Where a profile's hub is.
+pub(crate) fn binary(profile: &str) -> PathBuf {
+    let folder = if profile == "dev" { "debug" } else { profile };
+    host::target_dir().join(folder).join("hub")
 }
 
 /// Incremental also where it is optimised: a changed line costs seconds rather than a minute, and
@@ -43,9 +55,7 @@ fn build(targets: &str, profile: &str) -> Cmd {
 }
 
 fn start(args: &RunArgs) -> Result<()> {
-    let folder = if args.profile == "dev" { "debug" } else { &args.profile };
-    let binary = host::target_dir().join(folder).join("hub");
-    let mut hub = Cmd::new(binary);
+    let mut hub = Cmd::new(binary(&args.profile));
     if let Some(listen) = &args.listen {
         hub = hub.env("LISTEN", listen);
     }

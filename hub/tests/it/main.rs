@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod broker;
+mod cluster;
 mod http;
 mod pair;
 mod presence;

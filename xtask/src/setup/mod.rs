@@ -80,15 +80,34 @@ pub(crate) fn servers() -> Result<Outcome> {
     ];
     let missing = || -> Vec<&str> {
         let is_here = |program: &str| host::which(program).is_some() || in_postgres(program);
-        NEEDED.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package).collect()
+        let needed = NEEDED.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package);
+        let mut packages: Vec<_> =
+            needed.chain(::cluster::missing().iter().map(|missing| missing.package)).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages
     };
     if !missing().is_empty() && apt::is_here() {
         apt::install(&missing())?;
     }
     match missing().as_slice() {
-        [] => Ok(Outcome::Told("redis-server, redis-cli, openssl, postgres".to_owned())),
+        [] => Ok(Outcome::Told("redis, openssl, postgres, nginx".to_owned())),
         packages => {
             bail!("{} are needed for the tests; install them and run this again", packages.join(", "))
+        }
+    }
+}
+
+/// Makes sure that what a cluster is made of is there.
+pub(crate) fn cluster() -> Result<Outcome> {
+    let missing = || ::cluster::missing().iter().map(|missing| missing.package).collect::<Vec<_>>();
+    if !missing().is_empty() && apt::is_here() {
+        apt::install(&missing())?;
+    }
+    match missing().as_slice() {
+        [] => Ok(Outcome::Told("postgres, redis, nginx".to_owned())),
+        packages => {
+            bail!("{} are needed for a cluster; install them and run this again", packages.join(", "))
         }
     }
 }
