@@ -2,7 +2,7 @@
 
 use super::contract;
 use crate::store::world::{World, content, decode};
-use hub::store::{Append, Committed, Op, RoomOp, Store};
+use hub::store::{Append, Committed, Op, Outcome, RoomOp, Store, StoreError};
 use protocol::event::RoomEvent;
 use protocol::{ClientId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::collections::BTreeSet;
@@ -19,6 +19,7 @@ contract! {
 
 const WRITERS: u64 = 32;
 const SENDS: u64 = 12;
+const TRIES_MAX: u32 = 10;
 
 fn send(actor: UserId, room: RoomId, name: u64) -> Append {
     Append {
@@ -29,14 +30,25 @@ fn send(actor: UserId, room: RoomId, name: u64) -> Append {
     }
 }
 
+/// Appends as a writer does: where a store under load says that nothing happened, it asks again.
+async fn append(store: &dyn Store, batch: &[Append]) -> Vec<Outcome> {
+    for _ in 0..TRIES_MAX {
+        match store.append(batch.to_vec()).await {
+            Err(StoreError::Unavailable(_)) => {}
+            answer => return answer.unwrap(),
+        }
+    }
+    panic!("the store stays unavailable");
+}
+
 /// Sends alone and in small batches, each twice.
 async fn write(store: Arc<dyn Store>, actor: UserId, room: RoomId, writer: u64) -> Vec<Committed> {
     let mut committed = Vec::new();
     for n in 0..SENDS / 3 {
         let name = 1_000_000 + writer * SENDS + n * 3;
         let batch: Vec<_> = (name..name + 3).map(|name| send(actor, room, name)).collect();
-        let first = store.append(batch.clone()).await.unwrap();
-        let again = store.append(batch).await.unwrap();
+        let first = append(store.as_ref(), &batch).await;
+        let again = append(store.as_ref(), &batch).await;
         for (first, again) in first.into_iter().zip(again) {
             let first = first.unwrap();
             assert_eq!(again.unwrap(), Committed { events: vec![], ..first.clone() });
