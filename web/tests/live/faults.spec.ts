@@ -27,7 +27,7 @@ test('a cut connection comes back with everything that was said meanwhile', asyn
   await sayAll(ada, lines('ada', 4, 2));
   await sayAll(ben, lines('ben', 3));
   await expect(ben.page.getByText('Waiting for the connection')).toHaveCount(3);
-  await expect(ben.page.getByText('your messages will be sent')).toBeVisible();
+  await expect(ben.page.locator('.banner__text', { hasText: 'your messages will be sent' })).toBeVisible();
   await ada.hears('ada says 5');
   await expect(ada.page.getByText('ben says')).toHaveCount(0);
 

@@ -53,7 +53,7 @@ const STATES: Record<string, Show> = {
   'messages not loaded': (page) => open(page, { fake: 'error', room: 1 }),
   offline: async (page) => {
     await openRoom(page, { fake: 'offline' });
-    await page.getByText('your messages will be sent').waitFor();
+    await page.locator('.banner__text', { hasText: 'your messages will be sent' }).waitFor();
     await page.keyboard.press('Tab');
     await page.getByText('Jump to latest').click();
     await page.getByText('Waiting for the connection').waitFor();
