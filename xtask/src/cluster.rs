@@ -69,9 +69,7 @@ fn told(cluster: &Cluster, component: Component) -> String {
     match component {
         Component::Postgres => format!("{component:<9}127.0.0.1:{}", layout.postgres_port()),
         Component::Redis => format!("{component:<9}127.0.0.1:{}", layout.redis_port()),
-        Component::Hub(number) => {
-            format!("{:<9}http://127.0.0.1:{}/", component.to_string(), layout.hub_port(number))
-        }
+        Component::Hub(number) => format!("{component:<9}http://127.0.0.1:{}/", layout.hub_port(number)),
         Component::Nginx => format!("{component:<9}http://127.0.0.1:{}/", layout.port()),
     }
 }

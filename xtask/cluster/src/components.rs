@@ -19,10 +19,10 @@ pub enum Component {
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Postgres => f.write_str("postgres"),
-            Self::Redis => f.write_str("redis"),
-            Self::Hub(number) => write!(f, "hub-{number}"),
-            Self::Nginx => f.write_str("nginx"),
+            Self::Postgres => f.pad("postgres"),
+            Self::Redis => f.pad("redis"),
+            Self::Hub(number) => f.pad(&format!("hub-{number}")),
+            Self::Nginx => f.pad("nginx"),
         }
     }
 }
