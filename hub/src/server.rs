@@ -2,6 +2,7 @@
 //! broker, clock and randomness come from outside, so that tests and the simulation run the same.
 
 mod assemble;
+mod patient;
 mod process;
 
 pub use assemble::migrate;
@@ -12,7 +13,7 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
-use crate::limits::bounds::{REQUESTS_GRACE, TASKS_GRACE};
+use crate::limits::bounds::{REQUESTS_GRACE, SILENCE_GRACE, TASKS_GRACE};
 use crate::presence::{Presence, PresenceTimes};
 use crate::random::Random;
 use crate::room::{Attendance, RoomLimits, Rooms, Sink, Writer};
@@ -21,6 +22,7 @@ use crate::store::Store;
 use crate::ws::{self, Connections, WsSettings};
 use axum::serve::{Listener, ListenerExt};
 use ipnet::IpNet;
+use patient::Patient;
 use protocol::{NodeId, limits};
 use std::io;
 use std::net::SocketAddr;
@@ -115,6 +117,7 @@ where
     let app = http::router(node.api(&deps), ws::router(Arc::clone(&node.connections)));
     let service = app.into_make_service_with_connect_info::<Peer>();
     let stop_listening = CancellationToken::new();
+    let listener = Patient::new(listener, deps.settings.idle_timeout + SILENCE_GRACE);
     let serving = axum::serve(WithPeers(listener), service)
         .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
     let leaving = async {

@@ -109,6 +109,8 @@ pub const PULL_BYTES_MAX: usize = 16 * 1024;
 pub const IN_FLIGHT_MAX: usize = 64;
 /// Most pages read at a time for one connection.
 pub const QUESTIONS_MAX: usize = 4;
+/// How much longer than a session's a connection's silence may be, whatever is spoken on it.
+pub const SILENCE_GRACE: Duration = Duration::from_secs(15);
 /// How long the last frames and the close frame may take.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most events of one page for a lagging connection.

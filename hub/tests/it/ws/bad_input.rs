@@ -2,11 +2,14 @@
 
 use crate::support::{Ended, NodeBuilder, TestNode};
 use hub::server::NodeSettings;
-use protocol::limits::{CONTENT_BYTES_MAX, FRAME_BYTES_MAX};
+use protocol::limits::{CONTENT_BYTES_MAX, FRAME_BYTES_MAX, IDLE_TIMEOUT};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -223,4 +226,13 @@ fn random_frame(rng: &mut StdRng, room: u64) -> Message {
         ),
         _ => Message::text(json!({ "type": kind, "client_id": "not a uuid", "room_id": room }).to_string()),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_nobody_ever_speaks_is_ended() {
+    let node = TestNode::start().await;
+    let mut silent = TcpStream::connect(node.address).await.unwrap();
+    let read = timeout(IDLE_TIMEOUT * 2, silent.read(&mut [0; 64])).await;
+    // Ended without a word, in whichever way.
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
 }
