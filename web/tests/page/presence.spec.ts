@@ -61,6 +61,17 @@ test.describe('wide', () => {
     await expect(group(page, 'Online, 6').locator('.presence--old')).toHaveCount(0);
   });
 
+  test('who says something goes on watching', async ({ page }) => {
+    await openRoom(page);
+    await expect(group(page, 'Online, 6')).toBeVisible();
+    const before = await calls(page, 'watchPresence');
+    await page.getByRole('textbox', { name: 'Message' }).fill('still here');
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('log').getByText('still here')).toBeVisible();
+    expect(await calls(page, 'watchPresence')).toEqual(before);
+    expect(await calls(page, 'unwatchPresence')).toEqual([]);
+  });
+
   for (const theme of ['light', 'dark'] as const) {
     test(`axe finds nothing, ${theme}`, async ({ page }) => {
       await openRoom(page, { theme });
