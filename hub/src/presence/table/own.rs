@@ -1,7 +1,7 @@
 //! The users who are connected to this node, and what its lease has yet to be told of them. Pure.
 
 use protocol::UserId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Who came and who went.
@@ -28,9 +28,8 @@ pub struct Own {
     users: BTreeMap<UserId, Connected>,
     /// Users who are here and not yet in [`Changes`].
     came: BTreeSet<UserId>,
-    /// Users whose last connection is gone, in the order of going; one who came back meanwhile is
-    /// passed over.
-    going: VecDeque<(Instant, UserId)>,
+    /// Users whose last connection is gone, in the order of going.
+    going: BTreeSet<(Instant, UserId)>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +42,7 @@ impl Own {
     /// Nobody is here. A user without a connection stays for `linger`.
     #[must_use]
     pub const fn new(linger: Duration) -> Self {
-        Self { linger, users: BTreeMap::new(), came: BTreeSet::new(), going: VecDeque::new() }
+        Self { linger, users: BTreeMap::new(), came: BTreeSet::new(), going: BTreeSet::new() }
     }
 
     /// A connection of a user is there; whether the user is new here.
@@ -51,7 +50,9 @@ impl Own {
         let is_new = !self.users.contains_key(&user_id);
         let connected = self.users.entry(user_id).or_default();
         connected.connections += 1;
-        connected.gone_at = None;
+        if let Some(at) = connected.gone_at.take() {
+            self.going.remove(&(at, user_id));
+        }
         if is_new {
             self.came.insert(user_id);
         }
@@ -62,9 +63,9 @@ impl Own {
     pub fn leave(&mut self, user_id: UserId, now: Instant) {
         let Some(connected) = self.users.get_mut(&user_id) else { return };
         connected.connections = connected.connections.saturating_sub(1);
-        if connected.connections == 0 {
+        if connected.connections == 0 && connected.gone_at.is_none() {
             connected.gone_at = Some(now);
-            self.going.push_back((now, user_id));
+            self.going.insert((now, user_id));
         }
     }
 
@@ -95,14 +96,13 @@ impl Own {
     /// Who came and went since the last call. One who came and went between is not told.
     pub fn poll_changes(&mut self, now: Instant) -> Changes {
         let mut went = Vec::new();
-        while let Some((at, user_id)) = self.going.front().copied().filter(|(at, _)| *at + self.linger <= now)
+        while let Some(&(at, user_id)) = self.going.first()
+            && at + self.linger <= now
         {
-            self.going.pop_front();
-            if self.users.get(&user_id).is_some_and(|connected| connected.gone_at == Some(at)) {
-                self.users.remove(&user_id);
-                if !self.came.remove(&user_id) {
-                    went.push(user_id);
-                }
+            self.going.pop_first();
+            self.users.remove(&user_id);
+            if !self.came.remove(&user_id) {
+                went.push(user_id);
             }
         }
         Changes { came: std::mem::take(&mut self.came).into_iter().collect(), went }
@@ -111,6 +111,6 @@ impl Own {
     /// When [`Self::poll_changes`] has something, if it has not now.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.going.front().map(|(at, _)| *at + self.linger)
+        self.going.first().map(|(at, _)| *at + self.linger)
     }
 }

@@ -60,6 +60,7 @@ fn who_comes_back_while_lingering_never_went() {
     own.poll_changes(at);
     own.leave(UserId(1), at);
     assert!(!own.enter(UserId(1)), "it is no news");
+    assert_eq!(own.poll_timeout(), None, "nothing is kept of the first going");
     own.leave(UserId(1), at + LINGER / 2);
     assert!(own.poll_changes(at + LINGER).is_empty(), "the second going counts");
     assert_eq!(own.poll_changes(at + LINGER * 3 / 2), changes(&[], &[1]));
