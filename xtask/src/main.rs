@@ -13,7 +13,6 @@ mod readme;
 mod report;
 mod run;
 mod setup;
-mod sim;
 mod stamp;
 mod test;
 mod tidy;
