@@ -1,10 +1,23 @@
 //! A whole cluster of real processes (Postgres, Redis, three hubs, Nginx), as `cargo xtask cluster`
 //! starts it: one hub dies in the middle, and everyone still has everything.
 
-use ::cluster::{Cluster, Component, Spec, Status};
+use ::cluster::{Cluster, Component, Layout, Spec, Status};
+use futures_util::future::BoxFuture;
+use loadgen::driver::{Handle, Observer, Options, Tokens};
+use loadgen::socket::Tcp;
+use protocol::client::{Client, Config, Now, Persisted, Token, TokenError};
+use protocol::view::ClientEvent;
+use protocol::{RoomEvent, RoomId, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+/// How long clients may take to find a living hub and all messages.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends the cluster also when the test fails.
 struct Running(Cluster);
@@ -30,10 +43,8 @@ async fn ask(url: &str, token: Option<&str>, body: Option<&Value>) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
-    let dir = tempfile::tempdir().unwrap();
-    let spec = Spec {
+fn spec(dir: &TempDir) -> Spec {
+    Spec {
         dir: dir.path().join("cluster"),
         hub: PathBuf::from(env!("CARGO_BIN_EXE_hub")),
         nginx_conf: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../nginx.conf")),
@@ -41,24 +52,38 @@ async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
         port: None,
         usual_ports: false,
         hub_env: BTreeMap::new(),
-    };
-    let again = spec.clone();
-    let running = Running(Cluster::lay_out(spec).unwrap());
+    }
+}
+
+fn front(layout: &Layout) -> String {
+    format!("http://127.0.0.1:{}", layout.port())
+}
+
+/// A user's token, and the id of a room of theirs.
+async fn ann_with_a_room(front: &str) -> (String, u64) {
+    let account = json!({"username": "ann", "password": "correct horse battery"});
+    let ann = ask(&format!("{front}/api/register"), None, Some(&account)).await;
+    let token = ann["access_token"].as_str().unwrap().to_owned();
+    let room = json!({"name": "general", "kind": "public"});
+    let room = ask(&format!("{front}/api/rooms"), Some(&token), Some(&room)).await;
+    (token, room["id"].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running(Cluster::lay_out(spec(&dir)).unwrap());
     let cluster = &running.0;
     cluster.up(|_| {}).unwrap();
     for component in cluster.components() {
         assert!(matches!(cluster.status(component), Status::Serving(_)), "{component}");
     }
-    let refused = Cluster::lay_out(again).unwrap_err().to_string();
+    let refused = Cluster::lay_out(spec(&dir)).unwrap_err().to_string();
     assert!(refused.contains("is running"), "{refused}");
 
     let layout = cluster.layout();
-    let front = format!("http://127.0.0.1:{}", layout.port());
-    let account = json!({"username": "ann", "password": "correct horse battery"});
-    let ann = ask(&format!("{front}/api/register"), None, Some(&account)).await;
-    let token = ann["access_token"].as_str().unwrap();
-    let room = json!({"name": "general", "kind": "public"});
-    let room = ask(&format!("{front}/api/rooms"), Some(token), Some(&room)).await["id"].clone();
+    let front = front(layout);
+    let (token, room) = ann_with_a_room(&front).await;
 
     // Every hub serves its share of requests.
     let mut hubs = BTreeSet::new();
@@ -76,17 +101,110 @@ async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
             assert_eq!(cluster.status(Component::Hub(2)), Status::Down);
         }
         let body = json!({"client_id": uuid::Uuid::from_u128(n), "content": format!("message {n}")});
-        ask(&messages, Some(token), Some(&body)).await;
+        ask(&messages, Some(&token), Some(&body)).await;
     }
     cluster.start(Component::Hub(2)).unwrap();
     for number in 1..=3 {
         let port = layout.hub_port(number);
         let url = format!("http://127.0.0.1:{port}/api/rooms/{room}/messages?limit=50");
-        let page = ask(&url, Some(token), None).await;
+        let page = ask(&url, Some(&token), None).await;
         let numbers =
             page["messages"].as_array().unwrap().iter().map(|message| message["message_no"].as_u64());
         assert_eq!(numbers.collect::<Vec<_>>(), (1..=20).map(Some).collect::<Vec<_>>(), "hub-{number}");
     }
     cluster.down().unwrap();
     assert_eq!(cluster.running().next(), None);
+}
+
+/// The numbers of a room's messages as a client was told them; none before it was connected once.
+type Seen = Arc<Mutex<Option<Vec<u64>>>>;
+
+struct Watcher(Seen);
+
+impl Observer for Watcher {
+    fn handle_event(&mut self, event: ClientEvent) {
+        let mut seen = self.0.lock().unwrap();
+        if let ClientEvent::Ready { .. } = event {
+            seen.get_or_insert_default();
+        } else if let ClientEvent::Event { event: RoomEvent::NewMessage(message) } = event {
+            seen.get_or_insert_default().push(message.message_no.0);
+        }
+    }
+}
+
+/// One token for all.
+struct OneToken(String);
+
+impl Tokens for OneToken {
+    fn next(&self) -> BoxFuture<'static, Result<Token, TokenError>> {
+        let access_token = self.0.clone();
+        Box::pin(async { Ok(Token { access_token, expires_in: None }) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_behind_nginx_find_a_hub_and_all_messages_while_each_hub_dies_in_turn() {
+    const CLIENTS: u8 = 30;
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running(Cluster::lay_out(spec(&dir)).unwrap());
+    let cluster = &running.0;
+    cluster.up(|_| {}).unwrap();
+    let layout = cluster.layout();
+    let (token, room) = ann_with_a_room(&front(layout)).await;
+
+    let options = |seed| Options {
+        dial: Arc::new(Tcp),
+        addresses: [format!("127.0.0.1:{}", layout.port())].into(),
+        config: Config::new("test", "1"),
+        tokens: Arc::new(OneToken(token.clone())),
+        seed: [seed; 32],
+        restored: Persisted::default(),
+    };
+    let (mut clients, mut seen, mut tasks) = (Vec::new(), Vec::new(), JoinSet::new());
+    for seed in 1..=CLIENTS {
+        let messages = Seen::default();
+        let (handle, run) = loadgen::driver::client(options(seed), Watcher(Arc::clone(&messages)));
+        tasks.spawn(run);
+        clients.push(handle);
+        seen.push(messages);
+    }
+    let mut said = 0;
+    everyone_has(&seen, said).await;
+    // All of one address are on one hub. Whichever that is, and wherever they go from there, within two
+    // rounds each hub has had them and lost them.
+    for number in [1, 2, 3, 1, 2, 3] {
+        cluster.kill(Component::Hub(number)).unwrap();
+        say(&clients, RoomId(room), &mut said).await;
+        everyone_has(&seen, said).await;
+        cluster.start(Component::Hub(number)).unwrap();
+    }
+    let log = std::fs::read_to_string(layout.log(Component::Nginx)).unwrap();
+    let lost = log.lines().filter(|line| line.contains("no live upstreams")).count();
+    assert_eq!(lost, 0, "two hubs lived at any time, and Nginx sent clients away");
+    for client in clients {
+        client.close().await;
+    }
+    tasks.join_all().await;
+}
+
+/// Each client says something.
+async fn say(clients: &[Handle], room: RoomId, said: &mut u64) {
+    for client in clients {
+        *said += 1;
+        let text = format!("message {said}");
+        let send = move |client: &mut Client, now: Now| {
+            client.send_message(room, text, None, Timestamp(now.0), now).unwrap();
+        };
+        client.with(send).await.unwrap();
+    }
+}
+
+/// Waits until every client is connected and was told every message, once and in order.
+async fn everyone_has(seen: &[Seen], said: u64) {
+    let all = Some((1..=said).collect::<Vec<_>>());
+    let begun = tokio::time::Instant::now();
+    while let Some(late) = seen.iter().map(|seen| seen.lock().unwrap().clone()).find(|seen| *seen != all) {
+        assert!(begun.elapsed() < PATIENCE, "of {said} messages a client has {late:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

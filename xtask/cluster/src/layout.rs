@@ -118,7 +118,7 @@ impl Layout {
         let folder = self.nginx();
         files::write(&folder.join("nginx.conf"), &text)?;
         let servers = self.ports.hubs.iter();
-        let servers = servers.map(|port| format!("server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;\n"));
+        let servers = servers.map(|port| format!("server 127.0.0.1:{port} max_fails=0;\n"));
         files::write(&folder.join("hubs.conf"), &servers.collect::<String>())?;
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary = temporary.iter().map(|kind| format!("{kind}_temp_path tmp/{kind};\n"));
