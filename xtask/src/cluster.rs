@@ -3,10 +3,9 @@
 use crate::cli::{ClusterArgs, ClusterCommand};
 use crate::report::{self, Outcome, Report};
 use crate::{host, run, setup};
-use ::cluster::{Cluster, Component, Spec, Status};
+use ::cluster::{Cluster, Component, Spec, Status, last_lines};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Most lines of each log that are shown when none is asked for by name.
@@ -88,14 +87,9 @@ fn logs(cluster: &Cluster, name: Option<&str>) -> Result<()> {
     let named = name.map(|name| name.parse::<Component>().map_err(anyhow::Error::msg)).transpose()?;
     for component in cluster.components().filter(|component| named.is_none_or(|named| named == *component)) {
         let path = cluster.layout().log(component);
-        let text =
-            fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let shown = if named.is_some() { lines.len() } else { LOG_LINES_SHOWN.min(lines.len()) };
+        let shown = if named.is_some() { usize::MAX } else { LOG_LINES_SHOWN };
         report::line(&format!("── {component} ({})", path.display()));
-        for line in &lines[lines.len() - shown..] {
-            report::line(line);
-        }
+        report::line(&last_lines(&path, shown));
     }
     Ok(())
 }

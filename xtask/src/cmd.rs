@@ -2,6 +2,7 @@
 //! Every run has a deadline, and a failure says which command failed and shows its output.
 
 use crate::{host, report};
+use ::cluster::last_lines;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -159,12 +160,6 @@ impl Cmd {
             .collect::<Vec<_>>()
             .join(" ")
     }
-}
-
-fn last_lines(path: &Path, count: usize) -> String {
-    let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What xtask reads of the machine: its clock, its environment and where the project lies.
 //! Nothing else here reads them.
 
+pub(crate) use ::cluster::which;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,10 +32,4 @@ pub(crate) fn target_dir() -> PathBuf {
 /// Where xtask keeps logs and stamps.
 pub(crate) fn state_dir() -> PathBuf {
     target_dir().join("xtask")
-}
-
-/// The first program of this name on the path.
-pub(crate) fn which(program: &str) -> Option<PathBuf> {
-    let path = var("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

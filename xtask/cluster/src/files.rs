@@ -39,8 +39,9 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
     Ok(secret)
 }
 
-/// The last lines of a log.
-pub(crate) fn last_lines(path: &Path, count: usize) -> String {
+/// The last lines of a log that are not blank, at most `count`; none of a log that cannot be read.
+#[must_use]
+pub fn last_lines(path: &Path, count: usize) -> String {
     let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")

@@ -16,7 +16,8 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// The first program of this name on the path.
-pub(crate) fn which(program: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn which(program: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "the one home of the environment in this crate")]
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())

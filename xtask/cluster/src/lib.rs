@@ -12,6 +12,8 @@ mod process;
 mod programs;
 
 pub use components::{Component, Status};
+pub use files::last_lines;
+pub use host::which;
 pub use http::get;
 pub use layout::{Layout, Spec};
 pub use ports::free as free_ports;

@@ -72,50 +72,30 @@ pub(crate) fn browser() -> Result<Outcome> {
 
 /// Makes sure that what the Rust tests start beside the hub is there.
 pub(crate) fn servers() -> Result<Outcome> {
-    const NEEDED: [(&str, &str); 4] = [
-        ("redis-server", "redis-server"),
-        ("redis-cli", "redis-tools"),
-        ("openssl", "openssl"),
-        ("initdb", "postgresql"),
-    ];
-    let missing = || -> Vec<&str> {
-        let is_here = |program: &str| host::which(program).is_some() || in_postgres(program);
-        let needed = NEEDED.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package);
-        let mut packages: Vec<_> =
-            needed.chain(::cluster::missing().iter().map(|missing| missing.package)).collect();
-        packages.sort_unstable();
-        packages.dedup();
-        packages
-    };
-    if !missing().is_empty() && apt::is_here() {
-        apt::install(&missing())?;
-    }
-    match missing().as_slice() {
-        [] => Ok(Outcome::Told("redis, openssl, postgres, nginx".to_owned())),
-        packages => {
-            bail!("{} are needed for the tests; install them and run this again", packages.join(", "))
-        }
-    }
+    ensure("the tests", "postgres, redis, nginx, openssl", || {
+        let openssl = host::which("openssl").is_none().then_some("openssl");
+        cluster_packages().into_iter().chain(openssl).collect()
+    })
 }
 
 /// Makes sure that what a cluster is made of is there.
 pub(crate) fn cluster() -> Result<Outcome> {
-    let missing = || ::cluster::missing().iter().map(|missing| missing.package).collect::<Vec<_>>();
-    if !missing().is_empty() && apt::is_here() {
-        apt::install(&missing())?;
-    }
-    match missing().as_slice() {
-        [] => Ok(Outcome::Told("postgres, redis, nginx".to_owned())),
-        packages => {
-            bail!("{} are needed for a cluster; install them and run this again", packages.join(", "))
-        }
-    }
+    ensure("a cluster", "postgres, redis, nginx", cluster_packages)
 }
 
-/// Whether it is among the server's programs, which Debian keeps out of the path.
-fn in_postgres(program: &str) -> bool {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    versions.map(|version| version.path().join("bin").join(program)).any(|path| path.is_file())
+fn cluster_packages() -> Vec<&'static str> {
+    ::cluster::missing().iter().map(|missing| missing.package).collect()
+}
+
+fn ensure(user: &str, told: &str, missing: impl Fn() -> Vec<&'static str>) -> Result<Outcome> {
+    let needed = missing();
+    if !needed.is_empty() && apt::is_here() {
+        apt::install(&needed)?;
+    }
+    match missing().as_slice() {
+        [] => Ok(Outcome::Told(told.to_owned())),
+        packages => bail!("{} are needed for {user}; install them and run this again", packages.join(", ")),
+    }
 }
 
 /// The folder of the toolchain that compiles the hub.
