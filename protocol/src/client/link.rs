@@ -204,6 +204,10 @@ impl Client {
             self.tokens.set_life(Some(Duration::from_millis(life)), now);
         }
         self.show(Connection::Online { node: welcome.node.clone() }, now);
+        if self.rooms.epoch().is_some_and(|epoch| epoch != welcome.epoch) {
+            // In another incarnation of the store their numbers name other messages, or none.
+            self.marks.clear();
+        }
         for room in &welcome.rooms {
             self.marks.handle_marker(room.id, room.last_read_no);
         }

@@ -158,6 +158,23 @@ fn one_who_is_removed_while_the_node_reads_their_rooms_again_stays_removed() {
     }
 }
 
+#[test]
+fn a_marker_that_the_restored_store_knows_nothing_of_does_not_hide_the_next_one() {
+    for seed in 0..20 {
+        let marks = |wait| (wait, Op::MarkRead { device: 0, room: 0 });
+        let mut steps = vec![(SETTLED, Op::Wait)];
+        steps.extend(says(1, 3));
+        steps.push((1_000, Op::Wait));
+        steps.push(marks(20));
+        steps.push((5, Op::Restore { lost: 3 }));
+        steps.push((SETTLED, Op::Wait));
+        steps.extend(says(1, 3));
+        steps.push(marks(1_000));
+        steps.push((1_000, Op::Wait));
+        check(&plan(seed, &steps));
+    }
+}
+
 proptest! {
 #![proptest_config(ProptestConfig { max_shrink_time: 40_000, failure_persistence: None, ..ProptestConfig::default() })]
 
