@@ -71,13 +71,7 @@ impl Cursors {
             return Some(None);
         }
         cursor.last_read_no = room.last_read_no;
-        Some(Some(ReadMarker {
-            room_id: room.id,
-            last_read_no: room.last_read_no,
-            last_message_no: room.last_message_no,
-            unread_count: room.unread_count,
-            mention_count: room.mention_count,
-        }))
+        Some(Some(room.into()))
     }
 
     pub(super) fn mark_dirty(&mut self, room_id: RoomId) {

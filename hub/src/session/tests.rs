@@ -281,7 +281,7 @@ fn a_reload_attaches_new_rooms_and_tells_moved_markers_once() {
     check_live(
         vec![room(1, 5, 1)],
         vec![Reloaded(vec![moved(), room(2, 3, 3)]), Reloaded(vec![moved()]), Reloaded(vec![room(1, 5, 1)])],
-        &["read_marker 1 4", "attach 2"],
+        &["read_marker 1 5 4", "attach 2"],
     );
 }
 

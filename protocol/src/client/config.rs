@@ -26,8 +26,8 @@ pub struct Config {
     /// How long to wait for `pong`.
     pub pong_timeout: Duration,
     /// Durable operations of one room on their way at a time. With one, a sender's operations in a
-    /// room are committed in the order in which they were asked for, whatever happens. With more,
-    /// that holds as long as no node answers one of them with a transient error: a later one may
+    /// room are committed in the order in which they were asked for, whatever happens (but for a
+    /// refused one of which an older copy is still on its way). With more, that holds as long as no node answers one of them with a transient error: a later one may
     /// then be committed before it.
     pub in_flight_per_room: usize,
     /// Durable operations on their way at a time, over all rooms.

@@ -232,10 +232,25 @@ pub struct ReadMarker {
     pub last_read_no: MessageNo,
     /// The newest message that the counts below take into account.
     pub last_message_no: MessageNo,
-    /// Messages after it that are neither the user's own nor deleted.
+    /// The newest event that they take into account.
+    pub head_seq: Seq,
+    /// Messages after the one read that are neither the user's own nor deleted.
     pub unread_count: u64,
     /// Those of them that mention the user.
     pub mention_count: u64,
+}
+
+impl From<&Room> for ReadMarker {
+    fn from(room: &Room) -> Self {
+        Self {
+            room_id: room.id,
+            last_read_no: room.last_read_no,
+            last_message_no: room.last_message_no,
+            head_seq: room.head_seq,
+            unread_count: room.unread_count,
+            mention_count: room.mention_count,
+        }
+    }
 }
 
 /// Someone is writing.

@@ -43,7 +43,7 @@ fn frames() -> Vec<String> {
         r#"{"type":"rooms_page","request_id":1,"rooms":[{"id":1,"name":"all","kind":"public","topic":"t",
             "member_count":3,"is_member":true}],"more":true}"#
             .into(),
-        r#"{"type":"read_marker","room_id":1,"last_read_no":2,"last_message_no":3,"unread_count":1,"mention_count":0}"#.into(),
+        r#"{"type":"read_marker","room_id":1,"last_read_no":2,"last_message_no":3,"head_seq":7,"unread_count":1,"mention_count":0}"#.into(),
         r#"{"type":"typing","room_id":1,"user_id":2,"display_name":"Ada"}"#.into(),
         r#"{"type":"refreshed","token_expires_at":5}"#.into(),
         r#"{"type":"drain","reconnect_within_ms":1000}"#.into(),

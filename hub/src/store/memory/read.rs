@@ -59,6 +59,7 @@ impl Inner {
             room_id,
             last_read_no: member.last_read_no,
             last_message_no: room.last_message_no,
+            head_seq: room.head_seq,
             unread_count,
             mention_count,
         })

@@ -125,13 +125,7 @@ pub(super) async fn move_read_marker(
     if moved {
         bump(tx, user_id).await?;
     }
-    let marker = ReadMarker {
-        room_id,
-        last_read_no: room.last_read_no,
-        last_message_no: room.last_message_no,
-        unread_count: room.unread_count,
-        mention_count: room.mention_count,
-    };
+    let marker = ReadMarker::from(&room);
     Ok(Some(MarkedRead { marker, version: columns::count(version) + u64::from(moved), moved }))
 }
 

@@ -135,13 +135,7 @@ impl SqliteStore {
         let query = sqlx::query_scalar::<_, i64>("select version from users where id = ?1");
         let version = query.bind(user_id.as_i64()).fetch_one(&mut *tx).await.map_err(before_commit)?;
         commit(tx).await?;
-        let marker = ReadMarker {
-            room_id,
-            last_read_no: room.last_read_no,
-            last_message_no: room.last_message_no,
-            unread_count: room.unread_count,
-            mention_count: room.mention_count,
-        };
+        let marker = ReadMarker::from(&room);
         Ok(Some(MarkedRead { marker, version: rows::count(version), moved }))
     }
 }

@@ -12,9 +12,14 @@ fn mention(seq: u64, message_no: u64) -> Value {
     with(message(1, seq, message_no), &json!({"mentions": [1]}))
 }
 
-fn marker(read: u64, last: u64, unread: u64, mentions: u64) -> Value {
+/// A marker that took account of events up to `head`. Message 4 is event 6, and so on.
+fn marker_at(head: u64, read: u64, last: u64, unread: u64, mentions: u64) -> Value {
     json!({"type": "read_marker", "room_id": 1, "last_read_no": read, "last_message_no": last,
-        "unread_count": unread, "mention_count": mentions})
+        "head_seq": head, "unread_count": unread, "mention_count": mentions})
+}
+
+fn marker(read: u64, last: u64, unread: u64, mentions: u64) -> Value {
+    marker_at(last + 2, read, last, unread, mentions)
 }
 
 /// Runs the inputs, waits until all is told, and gives what was last told of room 1.
@@ -105,10 +110,33 @@ fn a_read_marker_and_messages_after_it_add_up() {
 }
 
 #[test]
+fn a_read_marker_and_deletions_around_it_are_not_counted_twice_or_lost() {
+    // It knows of the deletion, which comes after it here.
+    check_counts(
+        &[message(1, 6, 4), message(1, 7, 5), marker_at(8, 3, 5, 1, 0), deleted(8, 4)],
+        "last 5 read 3 unread 1 mentions 0",
+    );
+    // It does not, and the deletion came before it here.
+    check_counts(
+        &[message(1, 6, 4), mention(7, 5), deleted(8, 5), marker_at(7, 3, 5, 2, 1)],
+        "last 5 read 3 unread 1 mentions 1",
+    );
+    check_counts(
+        &[message(1, 6, 4), message(1, 7, 5), deleted(8, 5), marker_at(6, 3, 4, 1, 0)],
+        "last 5 read 3 unread 1 mentions 0",
+    );
+    // One that counted less than the one before it.
+    check_counts(
+        &[message(1, 6, 4), message(1, 7, 5), marker_at(7, 3, 5, 2, 0), marker_at(6, 3, 4, 1, 0)],
+        "last 5 read 3 unread 2 mentions 0",
+    );
+}
+
+#[test]
 fn a_marker_after_a_reset_brings_the_counts_of_what_was_skipped() {
     let reset = json!({"type": "reset", "room_id": 1, "head_seq": 900});
     check_counts(
-        &[reset, marker(3, 700, 690, 2), message(1, 901, 701)],
+        &[reset, marker_at(900, 3, 700, 690, 2), message(1, 901, 701)],
         "last 701 read 3 unread 691 mentions 2",
     );
 }
