@@ -27,8 +27,8 @@ pub struct Config {
     pub pong_timeout: Duration,
     /// Durable operations of one room on their way at a time. With one, a sender's operations in a
     /// room are committed in the order in which they were asked for, whatever happens (but for a
-    /// refused one of which an older copy is still on its way). With more, that holds as long as no node answers one of them with a transient error: a later one may
-    /// then be committed before it.
+    /// refused one of which an older copy is still on its way). With more, that holds as long as no
+    /// node answers one of them with a transient error: a later one may then be committed before it.
     pub in_flight_per_room: usize,
     /// Durable operations on their way at a time, over all rooms.
     pub in_flight: usize,
