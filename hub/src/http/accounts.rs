@@ -206,5 +206,5 @@ async fn logout(
     responses((status = 200, description = "The user", body = User), Refusals),
 )]
 async fn me(caller: Caller) -> Json<User> {
-    Json(caller.0.user)
+    Json(caller.identity.user)
 }

@@ -10,15 +10,20 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use protocol::{ClientId, ErrorCode, UserId};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The signed-in user of a request, who is within the rate limits.
 #[derive(Clone, Debug)]
-pub(super) struct Caller(pub(super) Identity);
+pub(super) struct Caller {
+    pub(super) identity: Identity,
+    /// The request's name by its `Idempotency-Key`.
+    key: Option<ClientId>,
+}
 
 impl Caller {
     pub(super) const fn id(&self) -> UserId {
-        self.0.user.id
+        self.identity.user.id
     }
 }
 
@@ -31,8 +36,21 @@ impl FromRequestParts<Arc<Api>> for Caller {
         })?;
         let identity = api.auth.verify(token).await?;
         api.limits.requests_user.try_take(&identity.user.id)?;
-        Ok(Self(identity))
+        Ok(Self { identity, key: idempotency_key(&parts.headers) })
     }
+}
+
+/// The name of a request that a client, or a proxy that sends it again itself, gives it (IETF draft
+/// `idempotency-key-header`). A UUID, quoted or not, is the `client_id`; any other text stands for one.
+fn idempotency_key(headers: &HeaderMap) -> Option<ClientId> {
+    let key = headers.get("idempotency-key")?.as_bytes();
+    let text = std::str::from_utf8(key).unwrap_or_default().trim_matches('"');
+    let hashed = || {
+        let hash: [u8; 32] = Sha256::digest(key).into();
+        let (half, _) = hash.split_first_chunk().expect("32 bytes are more than 16");
+        ClientId(uuid::Builder::from_custom_bytes(*half).into_uuid())
+    };
+    (!text.is_empty()).then(|| text.parse().unwrap_or_else(|_| hashed()))
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750, 2.1).
@@ -60,8 +78,8 @@ impl FromRequestParts<Arc<Api>> for Visitor {
 }
 
 impl Api {
-    /// Commits a caller's operation. Without a name of the caller's it gets one of ours, and asking
-    /// again is then another operation.
+    /// Commits a caller's operation under the name in its body, else that of its header. Without one
+    /// it gets one of ours, and asking again is then another operation.
     pub(super) async fn commit(
         &self,
         caller: &Caller,
@@ -69,7 +87,7 @@ impl Api {
         op: Op,
     ) -> Result<Committed, ApiError> {
         self.limits.operations_user.try_take(&caller.id())?;
-        let client_id = client_id.unwrap_or_else(|| ClientId(self.random.uuid()));
+        let client_id = client_id.or(caller.key).unwrap_or_else(|| ClientId(self.random.uuid()));
         let append = Append { actor: caller.id(), client_id, at: self.clock.now(), op };
         Ok(self.writer.submit(append).await?)
     }

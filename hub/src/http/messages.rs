@@ -56,7 +56,8 @@ struct NewMessage {
     /// The message that it answers, in the same room.
     reply_to: Option<MessageId>,
     /// The client's name for this send: sending again under the same name, to any node, returns the
-    /// first result. Without one, sending again says it twice.
+    /// first result. The header `Idempotency-Key` does as well; without either, sending again says it
+    /// twice.
     client_id: Option<ClientId>,
 }
 

@@ -80,7 +80,8 @@ struct NewRoom {
     #[serde(default)]
     topic: String,
     /// The client's name for this request: asking again under the same name returns the first
-    /// result. Without one, asking again makes another room.
+    /// result. The header `Idempotency-Key` does as well; without either, asking again makes another
+    /// room.
     client_id: Option<ClientId>,
 }
 

@@ -1,6 +1,7 @@
 //! Messages: sending, reading, editing, deleting, reacting, pinning.
 
 use super::support::{Account, Hub};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const NAME: &str = "6f2c1c1e-4f1f-4d0c-9a58-000000000001";
@@ -54,6 +55,36 @@ async fn sending_again_under_the_same_client_id_says_it_once() {
     }
     let page = hub.get(&ada, &format!("/api/rooms/{room_id}/messages")).await.json(200);
     assert_eq!(page["messages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_names_what_its_body_does_not() {
+    let (hub, ada, bob, room_id) = room().await;
+    let send = async |who: &Account, key: &str, body: Value| {
+        let request = hub.request(Method::POST, &format!("/api/rooms/{room_id}/messages"));
+        hub.send(request.bearer_auth(&who.token).header("Idempotency-Key", key).json(&body)).await
+    };
+    let uuid = uuid::Uuid::from_u128(7);
+    for key in [uuid.to_string(), "a proxy's own name for it".to_owned()] {
+        let body = json!({ "content": key });
+        let first = send(&ada, &key, body.clone()).await.json(201);
+        assert_eq!(send(&ada, &key, body.clone()).await.json(200), first);
+        send(&bob, &key, body).await.json(201);
+        send(&ada, &key, json!({ "content": "else" })).await.error(
+            409,
+            "client_id_reused",
+            Some("client_id"),
+        );
+    }
+    let body = json!({ "content": uuid.to_string() });
+    for form in [format!("\"{uuid}\""), uuid.simple().to_string()] {
+        assert_eq!(send(&ada, &form, body.clone()).await.json(200)["client_id"], json!(uuid));
+    }
+    let named = json!({ "content": "named by its body", "client_id": NAME });
+    assert_eq!(send(&ada, &uuid.to_string(), named).await.json(201)["client_id"], NAME);
+    for _ in 0..2 {
+        send(&ada, "", json!({ "content": "without a name" })).await.json(201);
+    }
 }
 
 #[tokio::test]
