@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, cluster, e2e, lint, readme, run, test, tidy, unit, wasm, web};
+use crate::{budget, cluster, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +47,13 @@ enum Command {
     },
     /// Measure the built page against its size budgets
     Budget,
+    /// Simulate whole clusters with faults and judge what everyone saw: `cargo xtask sim help`
+    #[command(disable_help_flag = true, disable_help_subcommand = true)]
+    Sim {
+        /// What the simulation is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Start and end a cluster on this machine without containers: Postgres, Redis, hubs and Nginx
     Cluster(ClusterArgs),
 }
@@ -93,8 +100,8 @@ pub(crate) struct RunArgs {
     /// The folder of the hub's data [default: ./hubbub-data]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-    /// How to build the hub: dev shares the tests' build, quick is optimised a little, release is what
-    /// one deploys and takes longest
+    /// How to build the hub: dev shares the tests' build, quick is optimised a little and takes
+    /// half of release's time, release is what one deploys
     #[arg(long, default_value = "quick", value_parser = ["dev", "quick", "release"])]
     pub(crate) profile: String,
     /// Build everything, but do not start the hub
@@ -115,6 +122,9 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Cluster(args) = &command {
         return ended(cluster::run(&report, args));
     }
+    if let Command::Sim { args } = &command {
+        return ended(Err(sim::replace(args)));
+    }
     work(&command, &report);
     if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -131,7 +141,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
 
 fn work(command: &Command, report: &Report) {
     match command {
-        Command::Run(_) | Command::Cluster(_) => {}
+        Command::Run(_) | Command::Cluster(_) | Command::Sim { .. } => {}
         Command::Test => test::run(report),
         Command::Lint => lint::run(report),
         Command::Tidy => tidy::step(report),

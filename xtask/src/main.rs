@@ -13,6 +13,7 @@ mod readme;
 mod report;
 mod run;
 mod setup;
+mod sim;
 mod stamp;
 mod test;
 mod tidy;
