@@ -50,6 +50,8 @@ pub struct NodeSettings {
     pub drain_grace: Duration,
     /// How long a connection may be silent.
     pub idle_timeout: Duration,
+    /// How often a connection is asked to say something.
+    pub heartbeat: Duration,
     /// Most events that a resume replays for one room.
     pub resume_events_max: u64,
     /// Proxies whose word on a client's address is taken.
@@ -66,6 +68,7 @@ impl Default for NodeSettings {
             presence: PresenceTimes::default(),
             drain_grace: Duration::from_secs(10),
             idle_timeout: limits::IDLE_TIMEOUT,
+            heartbeat: limits::HEARTBEAT,
             resume_events_max: limits::RESUME_EVENTS_MAX,
             trusted_proxies: Vec::new(),
         }
@@ -232,7 +235,7 @@ fn ws_settings(settings: &NodeSettings, has_other_nodes: bool) -> WsSettings {
             node: settings.node.clone(),
             hello_timeout: limits::HELLO_TIMEOUT,
             idle_timeout: settings.idle_timeout,
-            heartbeat: limits::HEARTBEAT,
+            heartbeat: settings.heartbeat,
             resume_events_max: settings.resume_events_max,
         },
         connections_max: settings.connections_max,

@@ -30,6 +30,16 @@ pub trait Observer: Send + 'static {
     fn handle_persist(&mut self, persist: Persist) {
         drop(persist);
     }
+
+    /// The client closes a connection by itself, for this reason.
+    fn handle_closing(&mut self, code: u16, reason: &'static str) {
+        let _ = (code, reason);
+    }
+
+    /// A connection ended, or could not be opened; the close code.
+    fn handle_closed(&mut self, code: u16) {
+        let _ = code;
+    }
 }
 
 /// What is done with a client on its own task.
@@ -191,6 +201,7 @@ impl<O: Observer> Driver<O> {
             SocketEvent::Frame(text) => self.client.handle_frame(conn, &text, now),
             SocketEvent::Closed(code) => {
                 self.sockets.retain(|socket| socket.id() != conn);
+                self.observer.handle_closed(code);
                 self.client.handle_closed(conn, code, now);
             }
         }
@@ -227,6 +238,7 @@ impl<O: Observer> Driver<O> {
                     }
                 }
                 Output::Close { conn, code, reason } => {
+                    self.observer.handle_closing(code, reason);
                     if let Some(at) = self.sockets.iter().position(|socket| socket.id() == conn) {
                         self.sockets.swap_remove(at).close(code, reason);
                     }

@@ -2,5 +2,14 @@
 //! client core over a simulated network, with faults from a plan and an oracle that judges what
 //! everyone was told. Everything that happens follows from the plan.
 
+pub mod entropy;
+pub mod generate;
+pub mod history;
+pub mod marks;
+pub mod oracle;
+pub mod plan;
 pub mod redis;
+pub mod rng;
+pub mod run;
 pub mod store;
+pub mod world;

@@ -1,0 +1,435 @@
+//! The store's log as the oracle reads it: every event once, judged when it is first seen.
+
+use super::{Check, body, hold};
+use crate::history::Name;
+use futures_util::FutureExt;
+use hub::store::Store;
+use protocol::model::{Message, MessagePage};
+use protocol::{ClientId, MessageId, RoomEvent, RoomId, Seq, UserId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is known of a room from its log.
+#[derive(Debug, Default)]
+pub struct RoomLog {
+    events: Vec<RoomEvent>,
+    /// The event that made someone a member, and the one that ended it.
+    members: BTreeMap<UserId, Vec<(Seq, Option<Seq>)>>,
+    /// By number: the message's id, its event, and its texts with the events that set them; an empty
+    /// one is that of a deletion.
+    messages: Vec<(MessageId, Seq, Vec<(Seq, String)>)>,
+    numbers: BTreeMap<MessageId, usize>,
+    /// The last number of each client.
+    last: BTreeMap<u32, u32>,
+}
+
+/// The log, and what was said.
+#[derive(Debug)]
+pub struct Log {
+    store: Arc<dyn Store>,
+    rooms: BTreeMap<RoomId, RoomLog>,
+    /// Who said what: the user of each client, and what is waited for.
+    said: BTreeMap<ClientId, Said>,
+    users: Vec<UserId>,
+    /// Whether one client's messages of a room may overtake each other.
+    pub unordered: bool,
+}
+
+#[derive(Debug)]
+struct Said {
+    name: Name,
+    stored: bool,
+}
+
+/// An event that the oracle saw for the first time.
+#[derive(Debug)]
+pub struct Seen {
+    /// The message that it is about, if it is one of ours.
+    pub name: Option<Name>,
+    /// The room.
+    pub room: RoomId,
+    /// Its place.
+    pub seq: Seq,
+    /// Its kind.
+    pub kind: &'static str,
+}
+
+impl Log {
+    /// The log of a store. `users` are those of the clients.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, users: Vec<UserId>) -> Self {
+        Self { store, rooms: BTreeMap::new(), said: BTreeMap::new(), users, unordered: false }
+    }
+
+    /// A client said something.
+    pub fn say(&mut self, client_id: ClientId, name: Name) {
+        self.said.insert(client_id, Said { name, stored: false });
+    }
+
+    /// Whether what was said is in the store.
+    #[must_use]
+    pub fn is_stored(&self, client_id: ClientId) -> bool {
+        self.said.get(&client_id).is_some_and(|said| said.stored)
+    }
+
+    /// Reads what is new of a room.
+    ///
+    /// # Errors
+    /// What does not hold of it.
+    pub fn look(&mut self, room_id: RoomId) -> Result<Vec<Seen>, (super::Invariant, String)> {
+        let after = self.rooms.get(&room_id).map_or(Seq(0), |room| Seq(room.events.len() as u64));
+        let read = self.store.events(room_id, after, u32::MAX).now_or_never();
+        let events = read.and_then(Result::ok).expect("the truth answers at once");
+        let mut seen = Vec::new();
+        for event in events {
+            let event: RoomEvent = serde_json::from_str(&event.json).map_err(|error| {
+                (super::Invariant::Readable, format!("room {room_id}: an event cannot be read: {error}"))
+            })?;
+            let name = self.take(room_id, &event)?;
+            seen.push(Seen { name, room: room_id, seq: event.seq(), kind: event.kind() });
+            self.rooms.entry(room_id).or_default().events.push(event);
+        }
+        Ok(seen)
+    }
+
+    fn take(
+        &mut self,
+        room_id: RoomId,
+        event: &RoomEvent,
+    ) -> Result<Option<Name>, (super::Invariant, String)> {
+        let room = self.rooms.entry(room_id).or_default();
+        let (seq, expected) = (event.seq(), room.events.len() as u64 + 1);
+        hold!(
+            seq.0 == expected && event.room_id() == room_id,
+            DenseLog,
+            "room {room_id} has event {seq} where {expected} belongs"
+        );
+        match event {
+            RoomEvent::NewMessage(message) => {
+                room.numbers.insert(message.message_id, room.messages.len());
+                let number = room.messages.len() as u64 + 1;
+                hold!(
+                    message.message_no.0 == number,
+                    DenseLog,
+                    "room {room_id}: message {number} is {}",
+                    message.message_no
+                );
+                let text = if message.deleted { String::new() } else { message.content.clone() };
+                room.messages.push((message.message_id, seq, vec![(seq, text)]));
+                let name = self.check_said(
+                    room_id,
+                    message.client_id,
+                    message.user_id,
+                    &message.content,
+                    message.deleted,
+                )?;
+                return Ok(name);
+            }
+            RoomEvent::MessageEdited(edited) => {
+                let at = room.numbers.get(&edited.message_id).copied();
+                let message = at.and_then(|at| room.messages.get_mut(at));
+                hold!(message.is_some(), OneOrder, "room {room_id}: event {seq} edits an unknown message");
+                if let Some((.., texts)) = message {
+                    texts.push((seq, edited.content.clone()));
+                }
+                if !edited.content.is_empty() {
+                    self.check_text(room_id, edited.user_id, &edited.content)?;
+                }
+            }
+            RoomEvent::MessageDeleted(deleted) => {
+                if let Some(at) = room.numbers.get(&deleted.message_id) {
+                    room.messages[*at].2.push((seq, String::new()));
+                }
+            }
+            RoomEvent::RoomCreated(created) => room.join(created.user_id, seq),
+            RoomEvent::MemberJoined(joined) => room.join(joined.user_id, seq),
+            RoomEvent::MemberLeft(left) => room.leave(left.user_id, seq),
+            RoomEvent::ReactionAdded(_)
+            | RoomEvent::ReactionRemoved(_)
+            | RoomEvent::MessagePinned(_)
+            | RoomEvent::MessageUnpinned(_)
+            | RoomEvent::RoomUpdated(_)
+            | RoomEvent::RoleChanged(_) => {}
+        }
+        Ok(None)
+    }
+
+    /// A stored message was said, by its user, in this room, once, and after what its client said there
+    /// before.
+    fn check_said(
+        &mut self,
+        room_id: RoomId,
+        client_id: Option<ClientId>,
+        user: UserId,
+        content: &str,
+        deleted: bool,
+    ) -> Result<Option<Name>, (super::Invariant, String)> {
+        let said = client_id.and_then(|client_id| self.said.get_mut(&client_id));
+        let Some(said) = said else {
+            return Err((
+                super::Invariant::NothingInvented,
+                format!("room {room_id}: nobody said {content:?}"),
+            ));
+        };
+        let name = said.name;
+        hold!(!said.stored, StoredOnce, "{name} is stored twice, the second time in room {room_id}");
+        said.stored = true;
+        if !deleted {
+            self.check_text(room_id, user, content)?;
+        }
+        let room = self.rooms.entry(room_id).or_default();
+        let before = room.last.insert(name.client, name.number);
+        hold!(
+            self.unordered || before.is_none_or(|before| before < name.number),
+            SenderOrder,
+            "room {room_id}: {name} is stored after {}.{}",
+            name.client,
+            before.unwrap_or_default()
+        );
+        Ok(Some(name))
+    }
+
+    fn check_text(&self, room_id: RoomId, user: UserId, content: &str) -> Check {
+        let Some((name, meant)) = body::read(content) else {
+            // Texts at the edge of what is allowed say nothing about themselves.
+            hold!(is_odd(content), NothingInvented, "room {room_id}: nobody said {:?}", shorten(content));
+            return Ok(());
+        };
+        let owner = self.users.get(name.client as usize);
+        hold!(owner == Some(&user), NothingInvented, "room {room_id}: {name} is said by user {user}");
+        hold!(meant == room_id, RoomsApart, "room {room_id}: {name} was said in room {meant}");
+        Ok(())
+    }
+
+    /// An event that a user got is the log's, and the user was a member.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check_event(
+        &mut self,
+        event: &RoomEvent,
+        user: UserId,
+    ) -> Result<Vec<Seen>, (super::Invariant, String)> {
+        let (room_id, seq) = (event.room_id(), event.seq());
+        let seen = if self.event(room_id, seq).is_none() { self.look(room_id)? } else { Vec::new() };
+        let Some(logged) = self.event(room_id, seq) else {
+            return Err((
+                super::Invariant::OneOrder,
+                format!("room {room_id}: event {seq} is delivered and not in the store"),
+            ));
+        };
+        hold!(
+            without_text(event) == without_text(logged),
+            OneOrder,
+            "room {room_id}: event {seq} is {event:?} where the store has {logged:?}"
+        );
+        self.check_content(event)?;
+        hold!(
+            self.is_member_at(user, room_id, seq),
+            RoomsApart,
+            "user {user} gets event {seq} of room {room_id} and was no member then"
+        );
+        Ok(seen)
+    }
+
+    /// The text that came is the one that was stored, or gone.
+    fn check_content(&self, event: &RoomEvent) -> Check {
+        let (id, seq, content) = match event {
+            RoomEvent::NewMessage(message) => (message.message_id, message.seq, &message.content),
+            RoomEvent::MessageEdited(edited) => (edited.message_id, edited.seq, &edited.content),
+            _ => return Ok(()),
+        };
+        let room = self.rooms.get(&event.room_id());
+        let message = room.and_then(|room| room.messages.get(*room.numbers.get(&id)?));
+        let stored = message.and_then(|(.., texts)| texts.iter().find(|(at, _)| *at == seq));
+        let is_gone = content.is_empty();
+        hold!(
+            is_gone || stored.is_some_and(|(_, text)| text == content || text.is_empty()),
+            NothingInvented,
+            "room {}: event {seq} comes with another text: {:?}",
+            event.room_id(),
+            shorten(content)
+        );
+        Ok(())
+    }
+
+    /// An event, if it was seen.
+    #[must_use]
+    pub fn event(&self, room_id: RoomId, seq: Seq) -> Option<&RoomEvent> {
+        let at = usize::try_from(seq.0.checked_sub(1)?).ok()?;
+        self.rooms.get(&room_id)?.events.get(at)
+    }
+
+    /// The rooms that were seen.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> + '_ {
+        self.rooms.keys().copied()
+    }
+
+    /// How many events were seen.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rooms.values().map(|room| room.events.len()).sum()
+    }
+
+    /// Whether none was.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether texts of the room were changed or deleted.
+    #[must_use]
+    pub fn changes_text(&self, room_id: RoomId) -> bool {
+        self.rooms.get(&room_id).is_some_and(|room| room.messages.iter().any(|(.., texts)| texts.len() > 1))
+    }
+
+    /// The newest message of a room, of this user or of anyone, that is not deleted.
+    #[must_use]
+    pub fn newest(&self, room_id: RoomId, of: Option<UserId>) -> Option<MessageId> {
+        let room = self.rooms.get(&room_id)?;
+        let mut messages = room.messages.iter().rev();
+        let newest = messages.find(|(_, seq, texts)| {
+            let RoomEvent::NewMessage(message) = &room.events[usize::try_from(seq.0 - 1).unwrap_or(0)] else {
+                return false;
+            };
+            of.is_none_or(|of| of == message.user_id)
+                && texts.last().is_some_and(|(_, text)| !text.is_empty())
+        });
+        newest.map(|(id, ..)| *id)
+    }
+
+    /// Whether a user may get this event: from joining to leaving, both included.
+    #[must_use]
+    pub fn is_member_at(&self, user: UserId, room_id: RoomId, seq: Seq) -> bool {
+        let stays = self.rooms.get(&room_id).and_then(|room| room.members.get(&user));
+        stays
+            .is_some_and(|stays| stays.iter().any(|(from, to)| *from <= seq && to.is_none_or(|to| seq <= to)))
+    }
+
+    /// What was acknowledged is the log's.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check_acked(
+        &mut self,
+        user: UserId,
+        client_id: ClientId,
+        room_id: RoomId,
+        seq: Seq,
+        message_id: MessageId,
+    ) -> Result<Vec<Seen>, (super::Invariant, String)> {
+        let seen = if self.event(room_id, seq).is_none() { self.look(room_id)? } else { Vec::new() };
+        let Some(RoomEvent::NewMessage(message)) = self.event(room_id, seq) else {
+            return Err((
+                super::Invariant::AckedIsDurable,
+                format!(
+                    "room {room_id}: {client_id} is acknowledged as event {seq}, which is no such message"
+                ),
+            ));
+        };
+        hold!(
+            (message.client_id, message.user_id, message.message_id) == (Some(client_id), user, message_id),
+            AckedIsDurable,
+            "room {room_id}: {client_id} is acknowledged as event {seq}, which is another one's"
+        );
+        Ok(seen)
+    }
+
+    /// A page is what the log says, as of the event that it names.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check_page(
+        &mut self,
+        user: UserId,
+        room_id: RoomId,
+        page: &MessagePage,
+    ) -> Result<Vec<Seen>, (super::Invariant, String)> {
+        let seen = self.look(room_id)?;
+        let room = self.rooms.entry(room_id).or_default();
+        let total = room.messages.partition_point(|(_, seq, _)| *seq <= page.as_of_seq) as u64;
+        let numbers: Vec<u64> = page.messages.iter().map(|message| message.message_no.0).collect();
+        hold!(
+            numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            HistoryIsLog,
+            "room {room_id}: a page has messages {numbers:?}"
+        );
+        if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
+            hold!(
+                page.more_before == (*first > 1) && page.more_after == (*last < total),
+                HistoryIsLog,
+                "room {room_id}: a page of {first} to {last} of {total} says there is {}before and {}after",
+                if page.more_before { "" } else { "nothing " },
+                if page.more_after { "" } else { "nothing " }
+            );
+        }
+        for message in &page.messages {
+            room.check_message(room_id, message, page.as_of_seq)?;
+        }
+        let member = room.members.contains_key(&user);
+        hold!(member, RoomsApart, "user {user} reads the history of room {room_id} and never was a member");
+        Ok(seen)
+    }
+}
+
+impl RoomLog {
+    fn join(&mut self, user: UserId, seq: Seq) {
+        self.members.entry(user).or_default().push((seq, None));
+    }
+
+    fn leave(&mut self, user: UserId, seq: Seq) {
+        if let Some((_, to)) = self.members.entry(user).or_default().last_mut() {
+            *to = Some(seq);
+        }
+    }
+
+    fn check_message(&self, room_id: RoomId, message: &Message, as_of: Seq) -> Check {
+        let at = usize::try_from(message.message_no.0.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some((id, seq, texts)) = self.messages.get(at) else {
+            return Err((
+                super::Invariant::HistoryIsLog,
+                format!("room {room_id} has no message {}", message.message_no),
+            ));
+        };
+        hold!(
+            (*id, *seq) == (message.message_id, message.seq),
+            HistoryIsLog,
+            "room {room_id}: message {} of a page is another one",
+            message.message_no
+        );
+        let then = texts.iter().rfind(|(at, _)| *at <= as_of).map(|(_, text)| text.as_str());
+        // The log's older texts are gone once a message is deleted.
+        let later_gone = texts.last().is_some_and(|(_, text)| text.is_empty());
+        hold!(
+            then == Some(message.content.as_str()) || later_gone,
+            HistoryIsLog,
+            "room {room_id}: message {} of a page has the text {:?}, which it did not have then",
+            message.message_no,
+            shorten(&message.content)
+        );
+        Ok(())
+    }
+}
+
+/// Texts at the edge of what is allowed.
+fn is_odd(content: &str) -> bool {
+    content.starts_with("odd ") || content == "intruder"
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// An event without what a deletion takes away.
+fn without_text(event: &RoomEvent) -> RoomEvent {
+    let mut event = event.clone();
+    if let RoomEvent::NewMessage(message) = &mut event {
+        message.content.clear();
+        message.mentions.clear();
+        message.deleted = false;
+    } else if let RoomEvent::MessageEdited(edited) = &mut event {
+        edited.content.clear();
+        edited.mentions.clear();
+    }
+    event
+}

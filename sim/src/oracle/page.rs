@@ -1,0 +1,231 @@
+//! What one client was told, as a page would keep it, and whether each thing it is told may come now.
+
+use super::{Check, Invariant, hold};
+use crate::marks::{Mark, sometimes};
+use protocol::client::Persisted;
+use protocol::model::{Anchor, MessagePage, Room};
+use protocol::view::{Connection, Delivery, PendingMessage};
+use protocol::{ClientId, Epoch, RequestId, RoomEvent, RoomId, Seq, UserId};
+use std::collections::BTreeMap;
+
+/// A client's page.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The rooms that it shows.
+    pub rooms: BTreeMap<RoomId, PageRoom>,
+    /// Where rooms ended that were left since the last welcome.
+    left: BTreeMap<RoomId, Seq>,
+    /// How the connection stands.
+    pub connection: Option<Connection>,
+    /// What waits to be sent.
+    pub pending: BTreeMap<ClientId, PendingMessage>,
+    /// Who is online, in rooms that it watches.
+    pub online: BTreeMap<RoomId, Vec<UserId>>,
+    /// Pages that were asked for.
+    asked: BTreeMap<RequestId, (Anchor, u32)>,
+    /// Deliveries.
+    pub events: u64,
+    /// Times that it went online.
+    pub times_online: u64,
+    /// The cursors that were kept last.
+    cursors: BTreeMap<RoomId, Seq>,
+    was_offline: bool,
+}
+
+/// A room on the page.
+#[derive(Debug)]
+pub struct PageRoom {
+    /// The last event that was delivered or skipped.
+    pub seq: Seq,
+    /// As it was last told; `None` between a reload and the next welcome.
+    pub room: Option<Room>,
+}
+
+impl Page {
+    /// The page is opened again with what was kept.
+    pub fn reload(&mut self, kept: &Persisted) {
+        self.rooms = kept.cursors.iter().map(|(id, seq)| (*id, PageRoom { seq: *seq, room: None })).collect();
+        self.pending = kept.outbox.iter().map(|e| (e.message.client_id, e.message.clone())).collect();
+        if !self.pending.is_empty() {
+            sometimes(Mark::OutboxSurvived);
+        }
+        self.connection = None;
+        self.online.clear();
+        self.asked.clear();
+        self.left.clear();
+    }
+
+    /// How the connection stands now.
+    pub fn connection(&mut self, connection: &Connection) {
+        if matches!(connection, Connection::Online { .. }) {
+            self.times_online += 1;
+        } else if self.times_online > 0 {
+            self.was_offline = true;
+        }
+        self.connection = Some(connection.clone());
+    }
+
+    /// Whether it is online.
+    #[must_use]
+    pub const fn is_online(&self) -> bool {
+        matches!(self.connection, Some(Connection::Online { .. }))
+    }
+
+    /// A welcome: all rooms.
+    ///
+    /// # Errors
+    /// Where a room comes back from the past.
+    pub fn ready(&mut self, rooms: &[Room]) -> Check {
+        self.left.clear();
+        self.rooms.retain(|room_id, _| rooms.iter().any(|room| room.id == *room_id));
+        rooms.iter().try_for_each(|room| self.know(room))
+    }
+
+    /// A room is new or changed.
+    ///
+    /// # Errors
+    /// Where it comes back from the past.
+    pub fn know(&mut self, room: &Room) -> Check {
+        let left = self.left.get(&room.id).filter(|_| !self.rooms.contains_key(&room.id));
+        hold!(
+            left.is_none_or(|left| *left <= room.head_seq),
+            Contiguous,
+            "room {} comes back as of event {}, after it was left at {}",
+            room.id,
+            room.head_seq,
+            left.copied().unwrap_or_default()
+        );
+        let known = self.rooms.entry(room.id);
+        let known = known.or_insert_with(|| PageRoom { seq: room.head_seq, room: None });
+        known.room = Some(room.clone());
+        Ok(())
+    }
+
+    /// A room is gone.
+    ///
+    /// # Errors
+    /// Where it was gone before.
+    pub fn removed(&mut self, room_id: RoomId) -> Check {
+        let Some(room) = self.rooms.remove(&room_id) else {
+            return Err((Invariant::Contiguous, format!("room {room_id} is removed twice")));
+        };
+        self.left.insert(room_id, room.seq);
+        self.online.remove(&room_id);
+        sometimes(Mark::Removed);
+        Ok(())
+    }
+
+    /// The next event of a room.
+    ///
+    /// # Errors
+    /// Where it is not the next one.
+    pub fn event(&mut self, event: &RoomEvent) -> Check {
+        let (room_id, seq) = (event.room_id(), event.seq());
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return Err((
+                Invariant::RoomsApart,
+                format!("event {seq} is of room {room_id}, which is not shown"),
+            ));
+        };
+        hold!(
+            seq == room.seq.next(),
+            Contiguous,
+            "room {room_id}: event {seq} comes where {} belongs",
+            room.seq.next()
+        );
+        room.seq = seq;
+        self.events += 1;
+        if self.was_offline {
+            sometimes(Mark::Resumed);
+            self.was_offline = false;
+        }
+        Ok(())
+    }
+
+    /// A room's events up to here are skipped.
+    ///
+    /// # Errors
+    /// Where the room is not shown, or goes back.
+    pub fn reset(&mut self, room_id: RoomId, head: Seq) -> Check {
+        sometimes(Mark::Reset);
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return Err((Invariant::RoomsApart, format!("a reset is of room {room_id}, which is not shown")));
+        };
+        hold!(room.seq <= head, Contiguous, "room {room_id} is reset from {} back to {head}", room.seq);
+        room.seq = head;
+        Ok(())
+    }
+
+    /// A message waits, or stands otherwise than before.
+    pub fn pending(&mut self, message: &PendingMessage) {
+        self.pending.insert(message.client_id, message.clone());
+    }
+
+    /// A message is acknowledged or taken out of the outbox.
+    ///
+    /// # Errors
+    /// Where it was before.
+    pub fn settled(&mut self, client_id: ClientId) -> Check {
+        let was = self.pending.remove(&client_id).is_some();
+        hold!(was, StoredOnce, "{client_id} is acknowledged twice");
+        Ok(())
+    }
+
+    /// What waits and has not failed for good.
+    pub fn waiting(&self) -> impl Iterator<Item = &PendingMessage> {
+        self.pending.values().filter(|message| !matches!(message.delivery, Delivery::Failed { .. }))
+    }
+
+    /// Cursors are kept.
+    ///
+    /// # Errors
+    /// Where one goes back or is ahead.
+    pub fn keep(&mut self, epoch: Epoch, cursors: &BTreeMap<RoomId, Seq>, before: Option<Epoch>) -> Check {
+        for (room_id, seq) in cursors {
+            let Some(room) = self.rooms.get(room_id) else { continue };
+            hold!(
+                *seq <= room.seq,
+                CursorsAdvance,
+                "room {room_id}: cursor {seq} is kept, {} was delivered",
+                room.seq
+            );
+            let last = self.cursors.get(room_id).filter(|_| before == Some(epoch));
+            hold!(
+                last.is_none_or(|last| last <= seq),
+                CursorsAdvance,
+                "room {room_id}: cursor {seq} is kept after {}",
+                last.copied().unwrap_or_default()
+            );
+        }
+        self.cursors.clone_from(cursors);
+        Ok(())
+    }
+
+    /// A page was asked for.
+    pub fn ask(&mut self, request: RequestId, anchor: Anchor, limit: u32) {
+        self.asked.insert(request, (anchor, limit));
+    }
+
+    /// A page begins and ends where it was asked to.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn page(&mut self, request: RequestId, page: &MessagePage) -> Check {
+        let Some((anchor, limit)) = self.asked.remove(&request) else { return Ok(()) };
+        let first = page.messages.first().map(|message| message.message_no.0);
+        let last = page.messages.last().map(|message| message.message_no.0);
+        let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+        let fits = match anchor {
+            Anchor::Latest => !page.more_after,
+            Anchor::Before(no) => last == no.0 - 1 || !page.more_after && last < no.0,
+            Anchor::After(no) => first == no.0 + 1,
+            Anchor::Around(no) => first <= no.0 && no.0 <= last || !page.more_after || !page.more_before,
+        };
+        hold!(
+            fits && page.messages.len() <= limit as usize,
+            HistoryIsLog,
+            "a page of at most {limit} from {anchor:?} is {first} to {last}"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,452 @@
+//! What happens in a run, as data: a plan is generated from a seed, kept as a file, replayed and
+//! shrunk. Nothing is decided by dice while a run is under way but what `seed` and `net_seed` fix.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What it is about, for those kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub story: String,
+    /// Names of sends, jitter of nodes, secrets.
+    pub seed: u64,
+    /// Latencies, the order in which hosts run, the scheduler's choices.
+    pub net_seed: u64,
+    /// Who there is.
+    pub topology: Topology,
+    /// How everything is set.
+    pub knobs: Knobs,
+    /// What people do, in order of time.
+    pub ops: Vec<Op>,
+    /// What breaks.
+    pub faults: Vec<Fault>,
+}
+
+/// Who there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Nodes.
+    pub hubs: u32,
+    /// Machines on which clients run.
+    pub hosts: u32,
+    /// People.
+    pub users: u32,
+    /// Clients: who uses each, and on which machine. Two of one user are two tabs.
+    pub clients: Vec<Device>,
+    /// Rooms that exist from the beginning.
+    pub rooms: Vec<RoomPlan>,
+    /// Nodes are joined by Redis; else by calls in the process that lose nothing but what
+    /// [`Knobs::doorbells_lost`] says.
+    pub redis: bool,
+}
+
+/// A client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Who uses it.
+    pub user: u32,
+    /// The machine that it runs on.
+    pub host: u32,
+}
+
+/// A room that exists from the beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomPlan {
+    /// Only by invitation.
+    pub private: bool,
+    /// Users; the first is its owner.
+    pub members: Vec<u32>,
+}
+
+/// How everything is set. Times are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knobs {
+    /// How far time goes at each step.
+    pub tick: u64,
+    /// Latency of messages, least and most.
+    pub latency: (u64, u64),
+    /// Writes that a connection holds before its writer waits.
+    pub tcp_capacity: usize,
+    /// Whether streams are cut into odd pieces.
+    pub segments: bool,
+    /// How many doorbells between nodes are lost without Redis, in percent.
+    pub doorbells_lost: u64,
+    /// Most events of a ring.
+    pub ring_events: usize,
+    /// Most bytes of all rings of a node.
+    pub ring_bytes: usize,
+    /// Most events that a resume replays.
+    pub resume_events: u64,
+    /// How often a client says that it is there.
+    pub heartbeat: u64,
+    /// How long a client waits for an answer to that.
+    pub pong_timeout: u64,
+    /// How long a node lets a client be silent.
+    pub idle_timeout: u64,
+    /// How long a node lets a client not read.
+    pub slow_reader: u64,
+    /// How long a leaving node takes.
+    pub drain_grace: u64,
+    /// The first and the longest wait before a reconnect.
+    pub backoff: (u64, u64),
+    /// How long a client waits for a connection.
+    pub connect_timeout: u64,
+    /// How long a send waits for its answer before it is sent again.
+    pub answer_timeout: u64,
+    /// How often cursors are kept.
+    pub persist_interval: u64,
+    /// Sends of one room on their way at a time.
+    pub in_flight_per_room: usize,
+    /// How long an access token lives, in seconds.
+    pub token_life: u64,
+    /// How long the store takes for a call.
+    pub store_latency: u64,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            tick: 4,
+            latency: (1, 20),
+            tcp_capacity: 1_024,
+            segments: false,
+            doorbells_lost: 0,
+            ring_events: 1_024,
+            ring_bytes: 1 << 20,
+            resume_events: 10_000,
+            heartbeat: 5_000,
+            pong_timeout: 2_000,
+            idle_timeout: 12_000,
+            slow_reader: 8_000,
+            drain_grace: 2_000,
+            backoff: (200, 3_000),
+            connect_timeout: 3_000,
+            answer_timeout: 5_000,
+            persist_interval: 500,
+            in_flight_per_room: 1,
+            token_life: 3_600,
+            store_latency: 1,
+        }
+    }
+}
+
+/// Something that someone does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Op {
+    /// When, in milliseconds.
+    pub at: u64,
+    /// With which client.
+    pub client: u32,
+    /// What.
+    pub act: Act,
+}
+
+/// What one can do. Rooms are counted from zero, those made on the way after those of the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names of the fields say what they are")]
+pub enum Act {
+    /// Says something; with so many bytes of padding.
+    Say {
+        room: u32,
+        padding: u32,
+    },
+    /// Says something that is not allowed, or at the edge of it.
+    SayOdd {
+        room: u32,
+        odd: Odd,
+    },
+    /// Changes the newest own message.
+    Edit {
+        room: u32,
+    },
+    /// Deletes the newest own message.
+    Delete {
+        room: u32,
+    },
+    /// Puts an emoji on the newest message.
+    React {
+        room: u32,
+    },
+    /// Takes it off.
+    Unreact {
+        room: u32,
+    },
+    /// Pins the newest message.
+    Pin {
+        room: u32,
+    },
+    Join {
+        room: u32,
+    },
+    Leave {
+        room: u32,
+    },
+    Invite {
+        room: u32,
+        user: u32,
+    },
+    Kick {
+        room: u32,
+        user: u32,
+    },
+    Ban {
+        room: u32,
+        user: u32,
+    },
+    Unban {
+        room: u32,
+        user: u32,
+    },
+    Promote {
+        room: u32,
+        user: u32,
+    },
+    CreateRoom {
+        private: bool,
+    },
+    Rename {
+        room: u32,
+    },
+    /// Marks all but the newest so many as read.
+    MarkRead {
+        room: u32,
+        unread: u64,
+    },
+    Typing {
+        room: u32,
+    },
+    /// Asks for a page that begins so far from the newest message.
+    History {
+        room: u32,
+        back: u64,
+        limit: u32,
+        way: Way,
+    },
+    /// Looks who of the room is online.
+    Watch {
+        room: u32,
+    },
+    /// Loses its connections as if the network had cut them.
+    Cut,
+    /// All clients lose their connections at once.
+    Storm,
+    /// The page is closed and opened again.
+    Reload,
+    /// The device says that it is on a network again.
+    Nudge,
+    /// Signs out everywhere.
+    Revoke,
+    /// Speaks the protocol by itself, and badly.
+    Intrude {
+        room: u32,
+        how: Intrusion,
+    },
+}
+
+/// Text at the edge of what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say what they are")]
+pub enum Odd {
+    Empty,
+    Largest,
+    TooLarge,
+    Nul,
+    Emoji,
+}
+
+/// Which way a page goes from where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say what they are")]
+pub enum Way {
+    Latest,
+    Before,
+    After,
+    Around,
+}
+
+/// What one that speaks the protocol by itself does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intrusion {
+    /// Resumes from an event that does not exist yet.
+    FutureCursor,
+    /// Resumes from the beginning.
+    OldCursor,
+    /// Resumes in a room that is not its user's.
+    ForeignCursor,
+    /// Sends a frame of no known type, and half a frame.
+    BadFrames,
+    /// Uses a name twice for different texts.
+    NameReused,
+    /// Sends into a room that is not its user's.
+    ForeignRoom,
+    /// Says nothing.
+    Silence,
+}
+
+/// Something that breaks, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// From when, in milliseconds.
+    pub at: u64,
+    /// Until when.
+    pub until: u64,
+    /// What.
+    pub harm: Harm,
+}
+
+/// What can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names of the fields say what they are")]
+pub enum Harm {
+    /// Nothing passes between two hosts.
+    Cut { a: Host, b: Host },
+    /// Nothing passes from one host to another; the other way it does.
+    CutOneWay { from: Host, to: Host },
+    /// What is sent between two hosts waits.
+    Stall { a: Host, b: Host },
+    /// What is sent between two hosts takes that long.
+    Slow { a: Host, b: Host, latency: u64 },
+    /// A process dies, and its system says goodbye for it; it comes back at the end.
+    Crash { host: Host },
+    /// A machine is gone without a word; it comes back at the end.
+    PowerCut { host: Host },
+    /// A client does not read.
+    SlowReader { client: u32 },
+    /// A node leaves in order; it comes back at the end.
+    Drain { hub: u32 },
+    /// A node's wall clock is wrong: by a step, and by so many parts per million.
+    Clock { hub: u32, step: i64, drift: i64 },
+    /// Redis forgets everything and drops every connection.
+    RedisRestart,
+    /// Redis answers nothing.
+    RedisStall,
+    /// Redis drops connections that subscribe, so many.
+    RedisKill { connections: u32 },
+    /// Redis loses publications, in percent.
+    RedisLoss { percent: u32 },
+    /// Redis drops connections that do not read fast enough.
+    RedisOutput { bytes: u32 },
+    /// Redis fails over to a replica that lacks the newest.
+    RedisFailover,
+    /// The store fails before it commits, so often.
+    StoreFails { calls: u32 },
+    /// The store commits, and its answer is lost, so often.
+    StoreLosesReplies { calls: u32 },
+    /// The store takes that long for each call.
+    StoreSlow { latency: u64 },
+    /// The store answers nothing.
+    StoreStall,
+    /// The store restarts: what is under way fails.
+    StoreRestart,
+}
+
+/// A machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Host {
+    /// A node's.
+    Hub(u32),
+    /// That on which clients run.
+    Clients(u32),
+    /// That of Redis.
+    Redis,
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hub(number) => write!(f, "hub{number}"),
+            Self::Clients(number) => write!(f, "clients{number}"),
+            Self::Redis => f.write_str("redis"),
+        }
+    }
+}
+
+impl From<Host> for String {
+    fn from(host: Host) -> Self {
+        host.to_string()
+    }
+}
+
+impl TryFrom<String> for Host {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = |prefix| text.strip_prefix(prefix).and_then(|number: &str| number.parse().ok());
+        if text == "redis" {
+            return Ok(Self::Redis);
+        }
+        let host = number("hub").map(Self::Hub).or_else(|| number("clients").map(Self::Clients));
+        host.ok_or_else(|| format!("there is no host {text}"))
+    }
+}
+
+impl Plan {
+    /// Every machine.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<Host> {
+        let hubs = (0..self.topology.hubs).map(Host::Hub);
+        let clients = (0..self.topology.hosts).map(Host::Clients);
+        hubs.chain(clients).chain(self.topology.redis.then_some(Host::Redis)).collect()
+    }
+
+    /// When the last fault has ended and the last thing was done.
+    #[must_use]
+    pub fn heals_at(&self) -> u64 {
+        let ops = self.ops.iter().map(|op| op.at);
+        ops.chain(self.faults.iter().map(|fault| fault.until)).max().unwrap_or(0)
+    }
+
+    /// Reads a plan's file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no plan.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read the plan {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is no plan", path.display()))
+    }
+
+    /// Writes a plan's file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, self.to_text())
+            .with_context(|| format!("failed to write the plan {}", path.display()))
+    }
+
+    /// The file's text: one operation and one fault a line, so that a person can read and cut it.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let lines = |items: Vec<String>| {
+            if items.is_empty() { "[]".to_owned() } else { format!("[\n    {}\n  ]", items.join(",\n    ")) }
+        };
+        let ops = self.ops.iter().map(|op| json(serde_json::to_string(op))).collect();
+        let faults = self.faults.iter().map(|fault| json(serde_json::to_string(fault))).collect();
+        format!(
+            "{{\n  \"story\": {},\n  \"seed\": {},\n  \"net_seed\": {},\n  \"topology\": {},\n  \"knobs\": {},\n  \
+             \"ops\": {},\n  \"faults\": {}\n}}\n",
+            json(serde_json::to_string(&self.story)),
+            self.seed,
+            self.net_seed,
+            json(serde_json::to_string(&self.topology)),
+            json(serde_json::to_string(&self.knobs)),
+            lines(ops),
+            lines(faults),
+        )
+    }
+}

@@ -1,0 +1,190 @@
+//! The machines on which nodes run: the real server, with everything that it asks the world for handed
+//! in.
+
+use super::bus::Bus;
+use super::clients::SECRET;
+use super::net::{Listener, Net, REDIS_PORT};
+use crate::entropy;
+use crate::plan::{Host, Plan};
+use crate::rng::Rng;
+use hub::auth::{Auth, AuthSettings, Keys, PasswordParams, Passwords};
+use hub::broker::Broker;
+use hub::broker::redis::RedisBroker;
+use hub::broker::redis_url::RedisUrl;
+use hub::clock::Clock;
+use hub::http::NoPages;
+use hub::limits::{RateLimits, Rates};
+use hub::presence::local::{LocalLeases, LocalPresence};
+use hub::presence::redis::RedisPresence;
+use hub::presence::{Incarnation, Presence, PresenceTimes};
+use hub::random::Random;
+use hub::room::{RingLimits, RoomLimits};
+use hub::server::{Deps, NodeSettings, serve};
+use hub::store::Store;
+use parking_lot::Mutex;
+use protocol::{NodeId, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A node, over all the times that it runs.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    /// Which one.
+    pub number: u32,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The network.
+    pub net: Net,
+    /// Joins nodes where Redis does not.
+    pub bus: Bus,
+    /// Tells who is online where Redis does not.
+    pub leases: LocalLeases,
+    /// The node's way to the store.
+    pub store: Arc<dyn Store>,
+    /// What changes while it runs.
+    pub state: Arc<Mutex<State>>,
+}
+
+/// What of a node changes while it runs.
+#[derive(Debug, Default)]
+pub struct State {
+    runs: u64,
+    /// Tells the present run to leave.
+    pub shutdown: CancellationToken,
+    /// How wrong its wall clock is.
+    pub skew: Skew,
+    /// The tasks that it had before there were clients, and those that it has now.
+    pub tasks: (usize, usize),
+}
+
+/// How wrong a wall clock is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Skew {
+    /// By so many milliseconds,
+    pub step: i64,
+    /// and by so many parts per million more,
+    pub drift: i64,
+    /// since so many milliseconds after the beginning.
+    pub since: u64,
+}
+
+#[derive(Debug)]
+struct WallClock(Arc<Mutex<State>>);
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        let now = u64::try_from((entropy::EPOCH + entropy::elapsed()).as_millis()).unwrap_or(u64::MAX);
+        let skew = self.0.lock().skew;
+        let passed = super::judge::now().saturating_sub(skew.since);
+        let drift = i64::try_from(passed).unwrap_or(0) * skew.drift / 1_000_000;
+        Timestamp(now.saturating_add_signed(skew.step + drift))
+    }
+}
+
+#[derive(Debug)]
+struct Seeded(Mutex<Rng>);
+
+impl Random for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().fill(bytes);
+    }
+}
+
+/// Runs the node until it dies or has left.
+///
+/// # Errors
+/// When the node cannot serve.
+pub async fn run(hub: Hub) -> turmoil::Result {
+    let shutdown = CancellationToken::new();
+    let runs = {
+        let mut state = hub.state.lock();
+        state.runs += 1;
+        state.shutdown = shutdown.clone();
+        state.runs
+    };
+    let listener = Listener::bind(hub.net.clone()).await?;
+    let random = Rng::new(hub.plan.seed ^ u64::from(hub.number) << 32 ^ runs << 48, "hub");
+    let deps = hub.deps(Arc::new(Seeded(Mutex::new(random))))?;
+    let tasks = count_tasks(Arc::clone(&hub.state));
+    tokio::select! {
+        biased;
+        served = serve(listener, deps, shutdown) => served?,
+        never = tasks => match never {},
+    }
+    Ok(())
+}
+
+/// Notes now and then how many tasks there are.
+async fn count_tasks(state: Arc<Mutex<State>>) -> std::convert::Infallible {
+    let mut interval = tokio::time::interval(Duration::from_millis(90));
+    interval.tick().await;
+    loop {
+        interval.tick().await;
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let mut state = state.lock();
+        state.tasks.1 = tasks;
+        if state.tasks.0 == 0 {
+            state.tasks.0 = tasks;
+        }
+    }
+}
+
+impl Hub {
+    fn deps(&self, random: Arc<dyn Random>) -> Result<Deps, String> {
+        let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.state)));
+        let cheap = PasswordParams { memory_kib: 8, iterations: 1, parallelism: 1 };
+        let passwords = Passwords::new(cheap, 1, random.as_ref())?;
+        let keys = Keys::new(SECRET, None);
+        let (store, settings) = (Arc::clone(&self.store), AuthSettings::default());
+        let auth =
+            Auth::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&random), keys, passwords, settings);
+        let settings = self.settings();
+        let (broker, presence) = self.broker(&random, &settings.presence)?;
+        Ok(Deps {
+            store,
+            broker,
+            presence,
+            clock,
+            random,
+            auth: Arc::new(auth),
+            limits: Arc::new(RateLimits::new(&Rates::OFF)),
+            pages: Arc::new(NoPages),
+            settings,
+        })
+    }
+
+    fn broker(
+        &self,
+        random: &Arc<dyn Random>,
+        times: &PresenceTimes,
+    ) -> Result<(Arc<dyn Broker>, Arc<dyn Presence>), String> {
+        let incarnation = Incarnation(random.uuid());
+        if !self.plan.topology.redis {
+            let presence = LocalPresence::new(self.leases.clone(), incarnation, times);
+            return Ok((Arc::new(self.bus.join(self.number)), Arc::new(presence)));
+        }
+        let url = RedisUrl::parse(&format!("redis://{}:{REDIS_PORT}", Host::Redis))?;
+        let node = NodeId(Host::Hub(self.number).to_string());
+        let connector = Arc::new(self.net.clone());
+        let broker = RedisBroker::new(url, connector, Arc::clone(random), &node, CancellationToken::new());
+        let presence = RedisPresence::new(broker.commands(), incarnation, times);
+        Ok((Arc::new(broker), Arc::new(presence)))
+    }
+
+    fn settings(&self) -> NodeSettings {
+        let knobs = &self.plan.knobs;
+        let millis = Duration::from_millis;
+        let ring = RingLimits { events_max: knobs.ring_events, bytes_max: 1 << 20 };
+        NodeSettings {
+            node: NodeId(Host::Hub(self.number).to_string()),
+            rooms: RoomLimits { ring, rings_bytes_max: knobs.ring_bytes },
+            slow_reader_timeout: millis(knobs.slow_reader),
+            drain_grace: millis(knobs.drain_grace),
+            idle_timeout: millis(knobs.idle_timeout),
+            heartbeat: millis(knobs.heartbeat),
+            resume_events_max: knobs.resume_events,
+            ..NodeSettings::default()
+        }
+    }
+}

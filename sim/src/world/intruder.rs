@@ -1,0 +1,248 @@
+//! One that speaks the protocol by itself, and badly: it must be told so in the protocol's words, and
+//! get nothing that is not its user's.
+
+use super::World;
+use super::clients::{Site, token};
+use super::judge::Shared;
+use crate::history::{Lane, Name, What};
+use crate::marks::{Mark, sometimes};
+use crate::oracle::{Check, Invariant, hold};
+use crate::plan::{Host, Intrusion};
+use crate::rng::Rng;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use loadgen::socket::{Dial, Stream};
+use protocol::codec::Incoming;
+use protocol::frame::server::ServerMessage;
+use protocol::{ClientId, CloseCode, ErrorCode, RoomId, Seq, UserId};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{WebSocketStream, client_async};
+use uuid::Uuid;
+
+/// How long it listens.
+const LISTENS: Duration = Duration::from_secs(3);
+/// How long a node may take until it ends a connection that says nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(13);
+
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// What it is about.
+struct Visit {
+    site: Site,
+    user: UserId,
+    token: String,
+    room: RoomId,
+    how: Intrusion,
+    hub: String,
+    /// Names for two sends.
+    id: ClientId,
+    /// The number of the visit.
+    number: u32,
+}
+
+/// What it was told.
+#[derive(Default)]
+struct Heard {
+    cursors: BTreeMap<RoomId, Seq>,
+    errors: Vec<ErrorCode>,
+    welcome: bool,
+    closed: Option<u16>,
+}
+
+/// Sends one on its way, as a user.
+pub fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusion) {
+    let (user, login) = {
+        let mut judge = world.judge.lock();
+        if judge.client(index).revoked_at.is_some() {
+            return;
+        }
+        (judge.client(index).user, judge.client(index).login)
+    };
+    world.visits += 1;
+    let mut rng = Rng::new(world.plan.seed ^ u64::from(world.visits), "intruder");
+    let hub = Host::Hub(u32::try_from(rng.index(world.plan.topology.hubs as usize)).unwrap_or(0));
+    let visit = Visit {
+        site: world.site.clone(),
+        user,
+        token: token(user, login, 600),
+        room,
+        how,
+        hub: hub.to_string(),
+        id: ClientId(Uuid::from_u64_pair(rng.next_u64(), rng.next_u64())),
+        number: 1_000_000 + world.visits,
+    };
+    let text = format!("an intruder goes to {hub}: {how:?} in room {room}");
+    world.judge.lock().tell(Lane::Client(index), What::Did(text));
+    let host = world.plan.topology.clients[index as usize].host;
+    world.site.run_on(host, visit.go().boxed());
+}
+
+impl Visit {
+    async fn go(self) {
+        let judge = self.site.judge.clone();
+        if let Err((invariant, text)) = self.visit().await {
+            judge.lock().fail(invariant, format!("intruder: {text}"));
+        }
+    }
+
+    async fn visit(&self) -> Check {
+        let Some(mut socket) = self.connect().await else { return Ok(()) };
+        let mut heard = Heard::default();
+        if self.how == Intrusion::Silence {
+            let ends = Instant::now() + SILENCE_MAX;
+            self.listen(&mut socket, &mut heard, ends, false).await?;
+            let code = heard.closed.and_then(CloseCode::from_code);
+            if code == Some(CloseCode::HelloTimeout) {
+                sometimes(Mark::Intruded);
+            }
+            return Ok(());
+        }
+        for frame in [self.hello(&mut heard)].into_iter().chain(self.frames()) {
+            if socket.send(Message::text(frame)).await.is_err() {
+                return Ok(());
+            }
+        }
+        let ends = Instant::now() + LISTENS;
+        self.listen(&mut socket, &mut heard, ends, true).await?;
+        self.judge(&heard)
+    }
+
+    async fn connect(&self) -> Option<Socket> {
+        let stream = self.site.net.dial(self.hub.clone()).await.ok()?;
+        let mut request = format!("ws://{}/ws", self.hub).into_client_request().ok()?;
+        let subprotocol = HeaderValue::from_static(protocol::SUBPROTOCOL);
+        request.headers_mut().insert("sec-websocket-protocol", subprotocol);
+        let ends = Instant::now() + LISTENS;
+        let (socket, _) = timeout_at(ends, client_async(request, stream)).await.ok()?.ok()?;
+        Some(socket)
+    }
+
+    fn hello(&self, heard: &mut Heard) -> String {
+        let cursor = match self.how {
+            Intrusion::FutureCursor => Some(Seq(1_000_000)),
+            Intrusion::OldCursor | Intrusion::ForeignCursor => Some(Seq(1)),
+            Intrusion::BadFrames | Intrusion::NameReused | Intrusion::ForeignRoom | Intrusion::Silence => {
+                None
+            }
+        };
+        let mut cursors = BTreeMap::new();
+        if let Some(cursor) = cursor {
+            cursors.insert(self.room, cursor);
+            heard.cursors.insert(self.room, cursor);
+        }
+        json!({
+            "type": "hello", "token": self.token, "version": 1, "epoch": 1,
+            "client": {"name": "intruder", "version": "1"}, "cursors": cursors,
+        })
+        .to_string()
+    }
+
+    fn frames(&self) -> Vec<String> {
+        let room_id = self.room;
+        let send = |content: &str| {
+            json!({"type": "send_message", "client_id": self.id, "room_id": room_id, "content": content})
+                .to_string()
+        };
+        match self.how {
+            Intrusion::BadFrames => vec![
+                json!({"type": "make_coffee", "client_id": self.id}).to_string(),
+                "{\"type\": \"send_mess".to_owned(),
+                "[1, 2, 3]".to_owned(),
+            ],
+            Intrusion::NameReused => {
+                let name = Name { client: self.number, number: 0 };
+                self.site.judge.lock().log.say(self.id, name);
+                vec![send("intruder"), send("odd intruder")]
+            }
+            Intrusion::ForeignRoom => {
+                let name = Name { client: self.number, number: 0 };
+                self.site.judge.lock().log.say(self.id, name);
+                vec![send("intruder")]
+            }
+            Intrusion::FutureCursor
+            | Intrusion::OldCursor
+            | Intrusion::ForeignCursor
+            | Intrusion::Silence => Vec::new(),
+        }
+    }
+
+    async fn listen(&self, socket: &mut Socket, heard: &mut Heard, ends: Instant, speaks: bool) -> Check {
+        while let Ok(Some(Ok(message))) = timeout_at(ends, socket.next()).await {
+            match message {
+                Message::Text(text) => self.hear(&self.site.judge, heard, text.as_str())?,
+                Message::Close(frame) => {
+                    heard.closed = frame.map(|frame| frame.code.into());
+                    return Ok(());
+                }
+                _ => {}
+            }
+            hold!(speaks || !heard.welcome, Intruders, "is welcomed without a word");
+        }
+        Ok(())
+    }
+
+    fn hear(&self, judge: &Shared, heard: &mut Heard, text: &str) -> Check {
+        let message = match protocol::decode_server(text) {
+            Ok(Incoming::Known(message)) => *message,
+            Ok(Incoming::UnknownEvent { .. } | Incoming::UnknownFrame) => return Ok(()),
+            Err(error) => return Err((Invariant::Readable, format!("{error}: {text}"))),
+        };
+        match message {
+            ServerMessage::Welcome(welcome) => {
+                heard.welcome = true;
+                for room in welcome.rooms {
+                    let had = heard.cursors.entry(room.id).or_insert(room.head_seq);
+                    // One from the future is dropped; a reset follows.
+                    *had = (*had).min(room.head_seq);
+                }
+            }
+            ServerMessage::Reset(reset) => {
+                heard.cursors.insert(reset.room_id, reset.head_seq);
+            }
+            ServerMessage::RoomAdded(added) => {
+                heard.cursors.insert(added.room.id, added.room.head_seq);
+            }
+            ServerMessage::Error(error) => heard.errors.push(error.code),
+            other => {
+                let Ok(event) = other.into_event() else { return Ok(()) };
+                let (room_id, seq) = (event.room_id(), event.seq());
+                let cursor = heard.cursors.entry(room_id).or_default();
+                hold!(
+                    seq == cursor.next(),
+                    Intruders,
+                    "gets event {seq} of room {room_id} where {} belongs",
+                    cursor.next()
+                );
+                *cursor = seq;
+                judge.lock().log.check_event(&event, self.user)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it was told what it did wrong, unless the connection was lost before.
+    fn judge(&self, heard: &Heard) -> Check {
+        if !heard.welcome || heard.errors.is_empty() {
+            return Ok(());
+        }
+        let allowed: &[ErrorCode] = match self.how {
+            Intrusion::BadFrames => &[ErrorCode::UnknownType, ErrorCode::InvalidMessage],
+            Intrusion::NameReused => &[ErrorCode::ClientIdReused, ErrorCode::NotMember],
+            Intrusion::ForeignRoom => &[ErrorCode::NotMember],
+            Intrusion::FutureCursor
+            | Intrusion::OldCursor
+            | Intrusion::ForeignCursor
+            | Intrusion::Silence => &[],
+        };
+        let transient = |code: &ErrorCode| code.is_transient();
+        let odd = heard.errors.iter().find(|code| !allowed.contains(code) && !transient(code));
+        hold!(odd.is_none(), Intruders, "{:?} is answered by {odd:?}", self.how);
+        sometimes(Mark::Intruded);
+        Ok(())
+    }
+}

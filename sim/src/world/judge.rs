@@ -1,0 +1,351 @@
+//! The judge of a run: what every client is told comes here, is held against what must be so, and goes
+//! into the history. One for all hosts; everything runs on one thread.
+
+use crate::entropy;
+use crate::history::{History, Lane, Name, What};
+use crate::marks::{Mark, sometimes};
+use crate::oracle::log::{Log, Seen};
+use crate::oracle::page::Page;
+use crate::oracle::{Check, Invariant, Violation, hold};
+use hub::store::LoginId;
+use loadgen::driver::{Handle, Observer};
+use parking_lot::Mutex;
+use protocol::client::{OutboxEntry, Persist, Persisted};
+use protocol::view::{ClientEvent, Connection, Delivery, EndReason};
+use protocol::{ClientId, CloseCode, RoomEvent, RoomId, Seq, UserId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The judge, as everyone reaches it.
+pub type Shared = Arc<Mutex<Judge>>;
+
+/// Times that a client may go online in any minute.
+const CONNECTS_MAX: usize = 60;
+/// How long one who signed out may still be told something, in milliseconds, once faults have ended.
+const REVOKED_MAX: u64 = 20_000;
+
+/// A run's judge.
+#[derive(Debug)]
+pub struct Judge {
+    /// What happened.
+    pub history: History,
+    /// The store's log.
+    pub log: Log,
+    /// Everyone.
+    pub clients: Vec<Client>,
+    /// When the last fault ends, in milliseconds.
+    pub heals_at: u64,
+    /// The first thing that was wrong.
+    pub violation: Option<Violation>,
+    stored_at: BTreeMap<(RoomId, Seq), u64>,
+}
+
+/// A client, as the judge knows it.
+#[derive(Debug)]
+pub struct Client {
+    /// Who uses it.
+    pub user: UserId,
+    /// The user's login.
+    pub login: LoginId,
+    /// What it was told.
+    pub page: Page,
+    /// What it keeps.
+    pub kept: Persisted,
+    /// To ask it for something; none while it is not there.
+    pub handle: Option<Handle>,
+    /// Grows each time it is opened: what an earlier one is told counts no more.
+    pub life: u64,
+    /// It is to be opened again when it ends.
+    pub reopens: bool,
+    /// The number of what it says next.
+    pub number: u32,
+    /// What it said.
+    pub names: BTreeMap<ClientId, Name>,
+    /// What of that was acknowledged.
+    pub acked: Vec<ClientId>,
+    /// When its user signed out.
+    pub revoked_at: Option<u64>,
+    /// It ended for good.
+    pub ended: bool,
+    /// The run is over: it is being closed.
+    pub closing: bool,
+    connects: Vec<u64>,
+}
+
+impl Client {
+    /// A client that was never opened.
+    #[must_use]
+    pub fn new(user: UserId, login: LoginId) -> Self {
+        Self {
+            user,
+            login,
+            page: Page::default(),
+            kept: Persisted::default(),
+            handle: None,
+            life: 0,
+            reopens: false,
+            number: 0,
+            names: BTreeMap::new(),
+            acked: Vec::new(),
+            revoked_at: None,
+            ended: false,
+            closing: false,
+            connects: Vec::new(),
+        }
+    }
+
+    /// It is opened, with what was kept.
+    pub fn open(&mut self) -> Persisted {
+        self.life += 1;
+        self.reopens = false;
+        if self.life > 1 {
+            self.page.reload(&self.kept);
+        }
+        self.kept.clone()
+    }
+}
+
+impl Judge {
+    /// A judge of these clients.
+    #[must_use]
+    pub fn new(log: Log, clients: Vec<Client>, heals_at: u64, keeps: bool) -> Shared {
+        let stored_at = BTreeMap::new();
+        let history = History::new(keeps);
+        Arc::new(Mutex::new(Self { history, log, clients, heals_at, violation: None, stored_at }))
+    }
+
+    /// Adds to the history.
+    pub fn tell(&mut self, lane: Lane, what: What) {
+        self.history.add(now(), lane, what);
+    }
+
+    /// Something does not hold. Only the first counts.
+    pub fn fail(&mut self, invariant: Invariant, text: String) {
+        if self.violation.is_none() {
+            self.tell(Lane::World, What::Told(format!("VIOLATION {invariant:?}: {text}")));
+            self.violation = Some(Violation { invariant, text, at: now() });
+        }
+    }
+
+    /// Reads what is new in the log.
+    pub fn look(&mut self, room_id: RoomId) {
+        match self.log.look(room_id) {
+            Ok(seen) => self.note_stored(seen),
+            Err((invariant, text)) => self.fail(invariant, text),
+        }
+    }
+
+    fn note_stored(&mut self, seen: Vec<Seen>) {
+        for Seen { name, room, seq, kind } in seen {
+            self.stored_at.insert((room, seq), now());
+            self.tell(Lane::World, What::Stored { name, room, seq, kind });
+        }
+    }
+
+    fn name_of(&self, event: &RoomEvent) -> Option<Name> {
+        let RoomEvent::NewMessage(message) = event else { return None };
+        let client_id = message.client_id?;
+        self.clients.iter().find_map(|client| client.names.get(&client_id).copied())
+    }
+
+    fn event(&mut self, index: u32, event: &ClientEvent) -> Check {
+        let user = self.client(index).user;
+        match event {
+            ClientEvent::Connection { connection } => return self.connection(index, connection),
+            ClientEvent::Ready { rooms, .. } => self.client(index).page.ready(rooms)?,
+            ClientEvent::RoomChanged { room } => {
+                if !self.client(index).page.rooms.contains_key(&room.id) {
+                    sometimes(Mark::JoinedLater);
+                }
+                self.client(index).page.know(room)?;
+            }
+            ClientEvent::RoomRemoved { room_id } => {
+                self.client(index).page.removed(*room_id)?;
+                self.tell(Lane::Client(index), What::Told(format!("leaves room {room_id}")));
+            }
+            ClientEvent::Event { event } => self.delivered(index, event)?,
+            ClientEvent::RoomReset { room_id, head_seq } => {
+                self.client(index).page.reset(*room_id, *head_seq)?;
+                let text = format!("skips room {room_id} up to event {head_seq}");
+                self.tell(Lane::Client(index), What::Told(text));
+            }
+            ClientEvent::MessagePending { message } => {
+                self.client(index).page.pending(message);
+                if let Delivery::Failed { code, message: why } = &message.delivery
+                    && let Some(name) = self.client(index).names.get(&message.client_id).copied()
+                {
+                    let why = format!("{code:?}: {why}");
+                    self.tell(Lane::Client(index), What::Failed { name, why });
+                }
+            }
+            ClientEvent::MessageSent { client_id, room_id, message_id, seq, .. } => {
+                self.client(index).page.settled(*client_id)?;
+                let seen = self.log.check_acked(user, *client_id, *room_id, *seq, *message_id)?;
+                self.note_stored(seen);
+                self.client(index).acked.push(*client_id);
+                if let Some(name) = self.client(index).names.get(client_id).copied() {
+                    self.tell(Lane::Client(index), What::Acked { name, room: *room_id, seq: *seq });
+                }
+            }
+            ClientEvent::MessageDiscarded { client_id, .. } => self.client(index).page.settled(*client_id)?,
+            ClientEvent::HistoryPage { request_id, room_id, page } => {
+                self.client(index).page.page(*request_id, page)?;
+                let seen = self.log.check_page(user, *room_id, page)?;
+                if !seen.is_empty() {
+                    sometimes(Mark::PageWhileWriting);
+                }
+                self.note_stored(seen);
+            }
+            ClientEvent::Typing { users, .. } if !users.is_empty() => sometimes(Mark::TypingSeen),
+            ClientEvent::Presence { room_id, online, .. } => {
+                if self.client(index).page.online.insert(*room_id, online.clone()).is_some() {
+                    sometimes(Mark::PresenceSeen);
+                }
+            }
+            ClientEvent::OperationDone { .. }
+            | ClientEvent::OperationFailed { .. }
+            | ClientEvent::MembersPage { .. }
+            | ClientEvent::RoomsPage { .. }
+            | ClientEvent::RequestFailed { .. }
+            | ClientEvent::Typing { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn delivered(&mut self, index: u32, event: &RoomEvent) -> Check {
+        let client = self.client(index);
+        let user = client.user;
+        let late = client.revoked_at.map(|at| at.max(self.heals_at) + REVOKED_MAX).filter(|at| *at < now());
+        hold!(late.is_none(), Revoked, "client{index} gets {event:?} and has signed out");
+        let seen = self.log.check_event(event, user)?;
+        self.note_stored(seen);
+        self.client(index).page.event(event)?;
+        let (room, seq) = (event.room_id(), event.seq());
+        if self.stored_at.get(&(room, seq)).is_some_and(|at| at + 3_000 < now()) {
+            sometimes(Mark::NotDelivered);
+        }
+        let (name, kind) = (self.name_of(event), event.kind());
+        self.tell(Lane::Client(index), What::Delivered { name, room, seq, kind });
+        Ok(())
+    }
+
+    fn connection(&mut self, index: u32, connection: &Connection) -> Check {
+        let client = self.client(index);
+        client.page.connection(connection);
+        let (expects_end, signed_out) = (client.closing || client.reopens, client.revoked_at.is_some());
+        let text = match connection {
+            Connection::Online { node } => {
+                let at = now();
+                client.connects.retain(|before| before + 60_000 > at);
+                client.connects.push(at);
+                let connects = client.connects.len();
+                hold!(
+                    connects <= CONNECTS_MAX,
+                    FewReconnects,
+                    "client{index} went online {connects} times within a minute"
+                );
+                format!("is online on {node}")
+            }
+            Connection::Connecting { attempt } => format!("connects, attempt {attempt}"),
+            Connection::Offline { retry_in_ms, .. } => format!("is offline, tries again in {retry_in_ms} ms"),
+            Connection::Ended { reason } => {
+                client.ended = !client.reopens;
+                let fits = match reason {
+                    EndReason::Closed => expects_end,
+                    EndReason::SignedOut => signed_out,
+                    EndReason::AccountDisabled | EndReason::UpdateNeeded | EndReason::ProtocolError => false,
+                };
+                hold!(fits, Readable, "client{index} is ended: {reason:?}");
+                format!("ends: {reason:?}")
+            }
+        };
+        self.tell(Lane::Client(index), What::Told(text));
+        Ok(())
+    }
+
+    fn persist(&mut self, index: u32, persist: Persist) -> Check {
+        let client = self.client(index);
+        let forget = |kept: &mut Persisted, client_id: ClientId| {
+            kept.outbox.retain(|OutboxEntry { message, .. }| message.client_id != client_id);
+        };
+        match persist {
+            Persist::OutboxPut(entry) => {
+                forget(&mut client.kept, entry.message.client_id);
+                client.kept.outbox.push(entry);
+            }
+            Persist::OutboxRemove { client_id } => forget(&mut client.kept, client_id),
+            Persist::Session { user_id, epoch, cursors } => {
+                client.page.keep(epoch, &cursors, client.kept.epoch)?;
+                client.kept.user_id = Some(user_id);
+                client.kept.epoch = Some(epoch);
+                client.kept.cursors = cursors;
+            }
+        }
+        Ok(())
+    }
+
+    /// A client.
+    ///
+    /// # Panics
+    /// When there is none of that number.
+    pub fn client(&mut self, index: u32) -> &mut Client {
+        &mut self.clients[index as usize]
+    }
+}
+
+/// Milliseconds since the beginning.
+#[must_use]
+pub fn now() -> u64 {
+    u64::try_from(entropy::elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Hands what one client is told to the judge.
+#[derive(Debug)]
+pub struct Ear {
+    /// The judge.
+    pub judge: Shared,
+    /// Which client.
+    pub index: u32,
+    /// Which of its lives.
+    pub life: u64,
+}
+
+impl Ear {
+    fn hear(&self, check: impl FnOnce(&mut Judge) -> Check) {
+        let mut judge = self.judge.lock();
+        if judge.client(self.index).life != self.life || judge.violation.is_some() {
+            return;
+        }
+        if let Err((invariant, text)) = check(&mut judge) {
+            judge.fail(invariant, format!("client{}: {text}", self.index));
+        }
+    }
+}
+
+impl Observer for Ear {
+    fn handle_event(&mut self, event: ClientEvent) {
+        self.hear(|judge| judge.event(self.index, &event));
+    }
+
+    fn handle_persist(&mut self, persist: Persist) {
+        self.hear(|judge| judge.persist(self.index, persist));
+    }
+
+    fn handle_closing(&mut self, code: u16, reason: &'static str) {
+        self.hear(|_| {
+            if reason == "no pong in time" {
+                sometimes(Mark::SilentPeer);
+            }
+            hold!(code != CloseCode::ProtocolViolation.code(), Readable, "gives up its node: {reason}");
+            Ok(())
+        });
+    }
+
+    fn handle_closed(&mut self, code: u16) {
+        match CloseCode::from_code(code) {
+            Some(CloseCode::SlowReader) => sometimes(Mark::SlowReader),
+            Some(CloseCode::TokenExpired) => sometimes(Mark::TokenEnded),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Which links are how: every fault that is under way asks for something of links, and the ledger makes
+//! of all of them what each link is to be. The network's own calls heal a link in both directions and
+//! would end a fault that is still under way.
+
+use crate::plan::{Harm, Host};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use turmoil::Sim;
+
+/// What a link between two hosts is to be. `Cut` is by direction, from the lesser host and to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Healthy,
+    Held,
+    Cut(bool, bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    link: Link,
+    latency: Option<u64>,
+}
+
+const HEALTHY: State = State { link: Link::Healthy, latency: None };
+
+/// What is asked for, and how links are.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    asked: Vec<(usize, Harm)>,
+    isolated: Vec<Host>,
+    now: BTreeMap<(Host, Host), State>,
+    latency: (u64, u64),
+}
+
+impl Ledger {
+    /// All links are well, with a latency between these.
+    #[must_use]
+    pub fn new(hosts: &[Host], latency: (u64, u64)) -> Self {
+        let pairs = hosts.iter().flat_map(|a| hosts.iter().map(move |b| (*a, *b))).filter(|(a, b)| a < b);
+        Self { now: pairs.map(|pair| (pair, HEALTHY)).collect(), latency, ..Self::default() }
+    }
+
+    /// A fault begins.
+    pub fn begin(&mut self, number: usize, harm: Harm, sim: &Sim<'_>) {
+        self.asked.push((number, harm));
+        self.settle(sim);
+    }
+
+    /// A fault ends.
+    pub fn end(&mut self, number: usize, sim: &Sim<'_>) {
+        self.asked.retain(|(other, _)| *other != number);
+        self.settle(sim);
+    }
+
+    /// Nothing passes to or from a host, whatever else is asked for.
+    pub fn isolate(&mut self, host: Host, sim: &Sim<'_>) {
+        self.isolated.push(host);
+        self.settle(sim);
+    }
+
+    /// It is back.
+    pub fn rejoin(&mut self, host: Host, sim: &Sim<'_>) {
+        self.isolated.retain(|other| *other != host);
+        self.settle(sim);
+    }
+
+    fn wanted(&self, (a, b): (Host, Host)) -> State {
+        let mut state = HEALTHY;
+        let (mut there, mut back) = (false, false);
+        if self.isolated.contains(&a) || self.isolated.contains(&b) {
+            (there, back) = (true, true);
+        }
+        for (_, harm) in &self.asked {
+            match *harm {
+                Harm::Cut { a: x, b: y } if is_pair((a, b), (x, y)) => (there, back) = (true, true),
+                Harm::CutOneWay { from, to } if (from, to) == (a, b) => there = true,
+                Harm::CutOneWay { from, to } if (from, to) == (b, a) => back = true,
+                Harm::Stall { a: x, b: y } if is_pair((a, b), (x, y)) => state.link = Link::Held,
+                Harm::Slow { a: x, b: y, latency } if is_pair((a, b), (x, y)) => {
+                    state.latency = state.latency.max(Some(latency));
+                }
+                _ => {}
+            }
+        }
+        if there || back {
+            state.link = Link::Cut(there, back);
+        }
+        state
+    }
+
+    fn settle(&mut self, sim: &Sim<'_>) {
+        let pairs: Vec<_> = self.now.iter().map(|(pair, state)| (*pair, *state)).collect();
+        for (pair, before) in pairs {
+            let wanted = self.wanted(pair);
+            let (a, b) = (pair.0.to_string(), pair.1.to_string());
+            if wanted.latency != before.latency {
+                let (least, most) = wanted.latency.map_or(self.latency, |latency| (latency, latency));
+                sim.set_link_latency(a.as_str(), b.as_str(), Duration::from_millis(least));
+                sim.set_link_max_message_latency(a.as_str(), b.as_str(), Duration::from_millis(most));
+            }
+            if wanted.link != before.link {
+                // Healthy first, whatever it was: what was held goes on.
+                sim.release(a.as_str(), b.as_str());
+                match wanted.link {
+                    Link::Healthy => {}
+                    Link::Held => sim.hold(a.as_str(), b.as_str()),
+                    Link::Cut(true, true) => sim.partition(a.as_str(), b.as_str()),
+                    Link::Cut(there, _) => {
+                        let (from, to) = if there { (&a, &b) } else { (&b, &a) };
+                        sim.partition_oneway(from.as_str(), to.as_str());
+                    }
+                }
+            }
+            self.now.insert(pair, wanted);
+        }
+    }
+}
+
+fn is_pair(pair: (Host, Host), (x, y): (Host, Host)) -> bool {
+    pair == (x, y) || pair == (y, x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Host = Host::Hub(0);
+    const B: Host = Host::Hub(1);
+
+    fn wanted(harms: &[Harm]) -> State {
+        let mut ledger = Ledger::new(&[A, B], (1, 2));
+        ledger.asked = harms.iter().copied().enumerate().collect();
+        ledger.wanted((A, B))
+    }
+
+    #[test]
+    fn faults_that_overlap_add_up() {
+        let stall = Harm::Stall { a: B, b: A };
+        let there = Harm::CutOneWay { from: A, to: B };
+        let back = Harm::CutOneWay { from: B, to: A };
+        assert_eq!(wanted(&[]), HEALTHY);
+        assert_eq!(wanted(&[stall]).link, Link::Held);
+        assert_eq!(wanted(&[stall, there]).link, Link::Cut(true, false));
+        assert_eq!(wanted(&[there, back]).link, Link::Cut(true, true));
+        let slow = [Harm::Slow { a: A, b: B, latency: 5 }, Harm::Slow { a: B, b: A, latency: 9 }];
+        assert_eq!(wanted(&slow).latency, Some(9));
+    }
+
+    #[test]
+    fn a_host_without_power_is_cut_off_from_all() {
+        let mut ledger = Ledger::new(&[A, B, Host::Redis], (1, 2));
+        ledger.isolated.push(Host::Redis);
+        assert_eq!(ledger.wanted((A, B)), HEALTHY);
+        assert_eq!(ledger.wanted((A, Host::Redis)).link, Link::Cut(true, true));
+    }
+}

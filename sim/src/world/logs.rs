@@ -1,0 +1,89 @@
+//! What nodes log: warnings into the history, errors judged.
+
+use super::judge::Shared;
+use crate::history::{Lane, What};
+use crate::oracle::Invariant;
+use crate::plan::Host;
+use std::fmt::{self, Write as _};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Errors that a fault explains: what they begin with, and what of a plan may cause them.
+const EXPLAINED: &[&str] = &["failed to commit a batch", "tasks were still running when the node left"];
+
+struct Logs(Shared);
+
+/// Takes what is logged on this thread, until the guard is dropped.
+#[must_use]
+pub fn take(shared: Shared) -> DefaultGuard {
+    let subscriber = tracing_subscriber::registry().with(Logs(shared)).with(LevelFilter::INFO);
+    tracing::subscriber::set_default(subscriber)
+}
+
+/// The machine whose code runs.
+struct Machine(Lane);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().name() != "node" {
+            return;
+        }
+        let mut text = Text::default();
+        attributes.record(&mut text);
+        let lane = Host::try_from(text.name).map_or(Lane::World, Lane::Host);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(Machine(lane));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let level = *event.metadata().level();
+        if level > Level::WARN || event.metadata().target().starts_with("turmoil") {
+            return;
+        }
+        let mut text = Text::default();
+        event.record(&mut text);
+        let lane = context.event_span(event).and_then(|span| {
+            span.scope().find_map(|span| span.extensions().get::<Machine>().map(|machine| machine.0))
+        });
+        let lane = lane.unwrap_or(Lane::World);
+        let said = format!("{}{}", text.message, text.fields);
+        // An event may be logged while the judge is at work; it never is by the judge itself.
+        let Some(mut judge) = self.0.try_lock() else { return };
+        judge.tell(lane, What::Logged(format!("{level} {said}")));
+        if level == Level::ERROR && !EXPLAINED.iter().any(|explained| said.starts_with(explained)) {
+            judge.fail(Invariant::NoErrors, format!("{lane} logs an error: {said}"));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+    name: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string does not fail.
+        if field.name() == "message" {
+            write!(self.message, "{value:?}").ok();
+        } else {
+            write!(self.fields, " {}={value:?}", field.name()).ok();
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "name" {
+            value.clone_into(&mut self.name);
+        } else {
+            self.record_debug(field, &format_args!("{value}"));
+        }
+    }
+}
