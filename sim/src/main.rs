@@ -1,5 +1,13 @@
 //! The simulation's program: `cargo xtask sim help` lists what it does.
 
+mod batch;
+mod cli;
+mod determinism;
+mod failure;
+mod mutants;
+mod regressions;
+mod worker;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -8,20 +16,12 @@ fn main() -> ExitCode {
         eprintln!("would differ. Start it by `cargo xtask sim`, or by `cargo sim` inside the folder sim/.");
         return ExitCode::from(2);
     }
-    let a: Vec<u64> = std::env::args().skip(1).map(|a| a.parse().unwrap()).collect();
-    for seed in a[0]..a[1] {
-        let plan = sim::generate::plan(seed);
-        let t = std::time::Instant::now();
-        let r = sim::run::run(&plan, sim::run::How { keeps_history: false, bug: None });
-        println!(
-            "{seed} {:?} {:?} sim {:?} del {} ev {} {:x?}",
-            r.violation().map(|v| v.to_string()),
-            t.elapsed(),
-            r.outcome.simulated,
-            r.outcome.deliveries,
-            r.outcome.events,
-            r.fingerprint()
-        );
+    match cli::main() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
     }
-    ExitCode::SUCCESS
 }

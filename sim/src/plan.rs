@@ -246,6 +246,10 @@ pub enum Act {
         room: u32,
         how: Intrusion,
     },
+    /// A message that nobody said is in the store: this must be found.
+    Canary {
+        room: u32,
+    },
 }
 
 /// Text at the edge of what is allowed.

@@ -10,6 +10,7 @@ const PLANTED_BUG: &str = "HUB_PLANTED_BUG";
 /// # Panics
 /// When there is no such bug: a test of a test would pass for nothing.
 pub(super) fn plant_from_environment() {
+    #[expect(clippy::disallowed_methods, reason = "this is the configuration, in builds for tests of tests")]
     let Ok(name) = std::env::var(PLANTED_BUG) else { return };
     let bug = Bug::parse(&name).unwrap_or_else(|| panic!("{PLANTED_BUG}={name}: there is no such bug"));
     plant_everywhere(bug);

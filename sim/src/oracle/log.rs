@@ -9,15 +9,17 @@ use protocol::{ClientId, MessageId, RoomEvent, RoomId, Seq, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// A message's texts with the events that set them; an empty one is that of a deletion.
+type Texts = Vec<(Seq, String)>;
+
 /// What is known of a room from its log.
 #[derive(Debug, Default)]
 pub struct RoomLog {
     events: Vec<RoomEvent>,
     /// The event that made someone a member, and the one that ended it.
     members: BTreeMap<UserId, Vec<(Seq, Option<Seq>)>>,
-    /// By number: the message's id, its event, and its texts with the events that set them; an empty
-    /// one is that of a deletion.
-    messages: Vec<(MessageId, Seq, Vec<(Seq, String)>)>,
+    /// By number: the message's id, its event, and its texts.
+    messages: Vec<(MessageId, Seq, Texts)>,
     numbers: BTreeMap<MessageId, usize>,
     /// The last number of each client.
     last: BTreeMap<u32, u32>,
@@ -234,10 +236,12 @@ impl Log {
 
     /// The text that came is the one that was stored, or gone.
     fn check_content(&self, event: &RoomEvent) -> Check {
-        let (id, seq, content) = match event {
-            RoomEvent::NewMessage(message) => (message.message_id, message.seq, &message.content),
-            RoomEvent::MessageEdited(edited) => (edited.message_id, edited.seq, &edited.content),
-            _ => return Ok(()),
+        let (id, seq, content) = if let RoomEvent::NewMessage(message) = event {
+            (message.message_id, message.seq, &message.content)
+        } else if let RoomEvent::MessageEdited(edited) = event {
+            (edited.message_id, edited.seq, &edited.content)
+        } else {
+            return Ok(());
         };
         let room = self.rooms.get(&event.room_id());
         let message = room.and_then(|room| room.messages.get(*room.numbers.get(&id)?));

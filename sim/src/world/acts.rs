@@ -5,25 +5,26 @@ use super::intruder;
 use super::judge::{Judge, Shared, now};
 use crate::history::{Lane, Name, What};
 use crate::marks::{Mark, sometimes};
-use crate::oracle::body;
+use crate::oracle::{body, end};
 use crate::plan::{Act, Odd, Op, Way};
 use futures_util::FutureExt;
-use hub::store::Store;
+use hub::store::{self, Append, RoomOp, Store};
 use loadgen::driver::Handle;
 use protocol::client::{Client, Kick, Now, Operation, Request};
 use protocol::limits::CONTENT_BYTES_MAX;
 use protocol::model::{Anchor, Role, RoomKind};
-use protocol::{MessageId, MessageNo, RoomId, Timestamp, UserId};
+use protocol::{ClientId, MessageId, MessageNo, RoomId, Timestamp, UserId};
+use uuid::Uuid;
 
 /// A room of a plan, as the store names it.
 #[must_use]
-pub fn room_id(room: u32) -> RoomId {
+pub(super) fn room_id(room: u32) -> RoomId {
     RoomId(u64::from(room) + 1)
 }
 
 /// A user of a plan, as the store names it.
 #[must_use]
-pub fn user_id(user: u32) -> UserId {
+pub(super) fn user_id(user: u32) -> UserId {
     UserId(u64::from(user) + 1)
 }
 
@@ -41,6 +42,9 @@ impl World<'_> {
         }
         if let Act::Intrude { room, how } = op.act {
             return intruder::send(self, index, room_id(room), how);
+        }
+        if let Act::Canary { room } = op.act {
+            return self.sing(room);
         }
         if op.act == Act::Revoke {
             return self.revoke(index);
@@ -87,7 +91,7 @@ impl World<'_> {
             Act::History { room, back, limit, way } => {
                 history(&self.judge, &handle, index, room_id(room), back, limit, way);
             }
-            Act::Storm | Act::Intrude { .. } | Act::Revoke => {}
+            Act::Storm | Act::Intrude { .. } | Act::Revoke | Act::Canary { .. } => {}
             Act::Join { .. }
             | Act::Leave { .. }
             | Act::Invite { .. }
@@ -153,6 +157,16 @@ impl World<'_> {
         }
     }
 
+    /// A message that nobody said is in the store.
+    fn sing(&mut self, room: u32) {
+        let owner = self.plan.topology.rooms[room as usize].members[0];
+        let (actor, room_id) = (user_id(owner), room_id(room));
+        let op = RoomOp::Send { content: "tweet".to_owned(), reply_to: None };
+        let client_id = ClientId(Uuid::from_u64_pair(1, 1));
+        let append = Append { actor, client_id, at: Timestamp(now()), op: store::Op::InRoom { room_id, op } };
+        end::now(self.truth.append(vec![append]));
+    }
+
     /// A user signs out, on a device that is not simulated: the store knows, nobody rings.
     fn revoke(&mut self, index: u32) {
         let mut judge = self.judge.lock();
@@ -187,7 +201,24 @@ fn membership(op: &Op) -> Option<Operation> {
             let topic = Some(format!("topic at {}", op.at));
             Operation::UpdateRoom { room_id: room_id(room), name: None, topic }
         }
-        _ => return None,
+        Act::Say { .. }
+        | Act::SayOdd { .. }
+        | Act::Edit { .. }
+        | Act::Delete { .. }
+        | Act::React { .. }
+        | Act::Unreact { .. }
+        | Act::Pin { .. }
+        | Act::MarkRead { .. }
+        | Act::Typing { .. }
+        | Act::History { .. }
+        | Act::Watch { .. }
+        | Act::Cut
+        | Act::Storm
+        | Act::Reload
+        | Act::Nudge
+        | Act::Revoke
+        | Act::Intrude { .. }
+        | Act::Canary { .. } => return None,
     })
 }
 
@@ -260,9 +291,8 @@ fn edit(judge: &Shared, handle: &Handle, index: u32, room: RoomId) {
 
 fn mark_read(client: &mut Client, room_id: RoomId, unread: u64, now: Now) {
     let snapshot = client.snapshot(now);
-    let rooms = snapshot.iter().find_map(|event| match event {
-        protocol::view::ClientEvent::Ready { rooms, .. } => Some(rooms),
-        _ => None,
+    let rooms = snapshot.iter().find_map(|event| {
+        if let protocol::view::ClientEvent::Ready { rooms, .. } = event { Some(rooms) } else { None }
     });
     let room = rooms.and_then(|rooms| rooms.iter().find(|room| room.id == room_id));
     if let Some(room) = room {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// All nodes.
 #[derive(Clone)]
-pub struct Bus {
+pub(super) struct Bus {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -37,34 +37,34 @@ impl fmt::Debug for Bus {
 impl Bus {
     /// A bus that loses so many percent of what is published.
     #[must_use]
-    pub fn new(lost: u64, seed: u64) -> Self {
+    pub(super) fn new(lost: u64, seed: u64) -> Self {
         let inner = Inner { nodes: BTreeMap::new(), lost, rng: Rng::new(seed, "bus") };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// A node's side.
     #[must_use]
-    pub fn join(&self, node: u32) -> BusBroker {
+    pub(super) fn join(&self, node: u32) -> BusBroker {
         self.inner.lock().nodes.insert(node, Node::default());
         BusBroker { bus: self.clone(), node }
     }
 
     /// A node is gone.
-    pub fn leave(&self, node: u32) {
+    pub(super) fn leave(&self, node: u32) {
         let gone = self.inner.lock().nodes.remove(&node);
         drop(gone);
     }
 
     /// How many topics a node is subscribed to.
     #[must_use]
-    pub fn topics(&self) -> usize {
+    pub(super) fn topics(&self) -> usize {
         self.inner.lock().nodes.values().map(|node| node.topics.len()).sum()
     }
 }
 
 /// A node's side of the bus.
 #[derive(Debug)]
-pub struct BusBroker {
+pub(super) struct BusBroker {
     bus: Bus,
     node: u32,
 }

@@ -23,19 +23,19 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 /// What signs tokens.
-pub const SECRET: &[u8] = b"a secret that is only used in simulations";
+pub(super) const SECRET: &[u8] = b"a secret that is only used in simulations";
 /// Nodes are up before clients come.
 const CLIENTS_START: Duration = Duration::from_millis(100);
 
 /// What the clients of a run share.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub(super) struct Site {
     /// The plan.
-    pub plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// The judge.
-    pub judge: Shared,
+    pub(super) judge: Shared,
     /// The network.
-    pub net: Net,
+    pub(super) net: Net,
     jobs: Arc<Mutex<BTreeMap<u32, mpsc::Sender<Job>>>>,
 }
 
@@ -47,12 +47,12 @@ const JOBS_MAX: usize = 64;
 impl Site {
     /// Where a plan's clients run.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, judge: Shared, net: Net) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, judge: Shared, net: Net) -> Self {
         Self { plan, judge, net, jobs: Arc::default() }
     }
 
     /// Does something on a machine, if it is up.
-    pub fn run_on(&self, host: u32, job: Job) {
+    pub(super) fn run_on(&self, host: u32, job: Job) {
         if let Some(jobs) = self.jobs.lock().get(&host) {
             jobs.try_send(job).ok();
         }
@@ -63,7 +63,7 @@ impl Site {
 ///
 /// # Errors
 /// Never; the network asks for one.
-pub async fn run(site: Site, host: u32) -> turmoil::Result {
+pub(super) async fn run(site: Site, host: u32) -> turmoil::Result {
     let tasks = TaskTracker::new();
     tokio::time::sleep(CLIENTS_START).await;
     for (index, device) in site.plan.topology.clients.iter().enumerate() {
@@ -169,7 +169,7 @@ impl Tokens for Mint {
 
 /// A token of a user's login that lives so many seconds.
 #[must_use]
-pub fn token(user: UserId, login: LoginId, life: u64) -> String {
+pub(super) fn token(user: UserId, login: LoginId, life: u64) -> String {
     let now = (entropy::EPOCH + entropy::elapsed()).as_secs();
     let claims = json!({
         "sub": user.to_string(), "name": user.to_string(), "jti": login.0.to_string(), "sid": login.0.to_string(),

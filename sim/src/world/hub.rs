@@ -29,45 +29,48 @@ use tokio_util::sync::CancellationToken;
 
 /// A node, over all the times that it runs.
 #[derive(Clone, Debug)]
-pub struct Hub {
+pub(super) struct Hub {
     /// Which one.
-    pub number: u32,
+    pub(super) number: u32,
     /// The plan.
-    pub plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// The network.
-    pub net: Net,
+    pub(super) net: Net,
     /// Joins nodes where Redis does not.
-    pub bus: Bus,
+    pub(super) bus: Bus,
     /// Tells who is online where Redis does not.
-    pub leases: LocalLeases,
+    pub(super) leases: LocalLeases,
     /// The node's way to the store.
-    pub store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     /// What changes while it runs.
-    pub state: Arc<Mutex<State>>,
+    pub(super) state: Arc<Mutex<State>>,
 }
 
 /// What of a node changes while it runs.
 #[derive(Debug, Default)]
-pub struct State {
+pub(super) struct State {
     runs: u64,
     /// Tells the present run to leave.
-    pub shutdown: CancellationToken,
+    pub(super) shutdown: CancellationToken,
     /// How wrong its wall clock is.
-    pub skew: Skew,
+    pub(super) skew: Skew,
     /// The tasks that it had before there were clients, and those that it has now.
-    pub tasks: (usize, usize),
+    pub(super) tasks: (usize, usize),
 }
 
 /// How wrong a wall clock is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Skew {
+pub(super) struct Skew {
     /// By so many milliseconds,
-    pub step: i64,
+    pub(super) step: i64,
     /// and by so many parts per million more,
-    pub drift: i64,
+    pub(super) drift: i64,
     /// since so many milliseconds after the beginning.
-    pub since: u64,
+    pub(super) since: u64,
 }
+
+/// How a node is joined with the others.
+type Joining = (Arc<dyn Broker>, Arc<dyn Presence>);
 
 #[derive(Debug)]
 struct WallClock(Arc<Mutex<State>>);
@@ -95,7 +98,7 @@ impl Random for Seeded {
 ///
 /// # Errors
 /// When the node cannot serve.
-pub async fn run(hub: Hub) -> turmoil::Result {
+pub(super) async fn run(hub: Hub) -> turmoil::Result {
     let shutdown = CancellationToken::new();
     let runs = {
         let mut state = hub.state.lock();
@@ -154,11 +157,7 @@ impl Hub {
         })
     }
 
-    fn broker(
-        &self,
-        random: &Arc<dyn Random>,
-        times: &PresenceTimes,
-    ) -> Result<(Arc<dyn Broker>, Arc<dyn Presence>), String> {
+    fn broker(&self, random: &Arc<dyn Random>, times: &PresenceTimes) -> Result<Joining, String> {
         let incarnation = Incarnation(random.uuid());
         if !self.plan.topology.redis {
             let presence = LocalPresence::new(self.leases.clone(), incarnation, times);

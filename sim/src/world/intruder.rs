@@ -55,7 +55,7 @@ struct Heard {
 }
 
 /// Sends one on its way, as a user.
-pub fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusion) {
+pub(super) fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusion) {
     let (user, login) = {
         let mut judge = world.judge.lock();
         if judge.client(index).revoked_at.is_some() {
@@ -173,13 +173,11 @@ impl Visit {
 
     async fn listen(&self, socket: &mut Socket, heard: &mut Heard, ends: Instant, speaks: bool) -> Check {
         while let Ok(Some(Ok(message))) = timeout_at(ends, socket.next()).await {
-            match message {
-                Message::Text(text) => self.hear(&self.site.judge, heard, text.as_str())?,
-                Message::Close(frame) => {
-                    heard.closed = frame.map(|frame| frame.code.into());
-                    return Ok(());
-                }
-                _ => {}
+            if let Message::Text(text) = message {
+                self.hear(&self.site.judge, heard, text.as_str())?;
+            } else if let Message::Close(frame) = message {
+                heard.closed = frame.map(|frame| frame.code.into());
+                return Ok(());
             }
             hold!(speaks || !heard.welcome, Intruders, "is welcomed without a word");
         }
@@ -192,35 +190,26 @@ impl Visit {
             Ok(Incoming::UnknownEvent { .. } | Incoming::UnknownFrame) => return Ok(()),
             Err(error) => return Err((Invariant::Readable, format!("{error}: {text}"))),
         };
-        match message {
-            ServerMessage::Welcome(welcome) => {
-                heard.welcome = true;
-                for room in welcome.rooms {
-                    let had = heard.cursors.entry(room.id).or_insert(room.head_seq);
-                    // One from the future is dropped; a reset follows.
-                    *had = (*had).min(room.head_seq);
-                }
+        if let ServerMessage::Welcome(welcome) = message {
+            heard.welcome = true;
+            for room in welcome.rooms {
+                let had = heard.cursors.entry(room.id).or_insert(room.head_seq);
+                // One from the future is dropped; a reset follows.
+                *had = (*had).min(room.head_seq);
             }
-            ServerMessage::Reset(reset) => {
-                heard.cursors.insert(reset.room_id, reset.head_seq);
-            }
-            ServerMessage::RoomAdded(added) => {
-                heard.cursors.insert(added.room.id, added.room.head_seq);
-            }
-            ServerMessage::Error(error) => heard.errors.push(error.code),
-            other => {
-                let Ok(event) = other.into_event() else { return Ok(()) };
-                let (room_id, seq) = (event.room_id(), event.seq());
-                let cursor = heard.cursors.entry(room_id).or_default();
-                hold!(
-                    seq == cursor.next(),
-                    Intruders,
-                    "gets event {seq} of room {room_id} where {} belongs",
-                    cursor.next()
-                );
-                *cursor = seq;
-                judge.lock().log.check_event(&event, self.user)?;
-            }
+        } else if let ServerMessage::Reset(reset) = message {
+            heard.cursors.insert(reset.room_id, reset.head_seq);
+        } else if let ServerMessage::RoomAdded(added) = message {
+            heard.cursors.insert(added.room.id, added.room.head_seq);
+        } else if let ServerMessage::Error(error) = message {
+            heard.errors.push(error.code);
+        } else if let Ok(event) = message.into_event() {
+            let (room_id, seq) = (event.room_id(), event.seq());
+            let cursor = heard.cursors.entry(room_id).or_default();
+            let next = cursor.next();
+            hold!(seq == next, Intruders, "gets event {seq} of room {room_id} where {next} belongs");
+            *cursor = seq;
+            judge.lock().log.check_event(&event, self.user)?;
         }
         Ok(())
     }

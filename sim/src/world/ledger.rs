@@ -25,7 +25,7 @@ const HEALTHY: State = State { link: Link::Healthy, latency: None };
 
 /// What is asked for, and how links are.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     asked: Vec<(usize, Harm)>,
     isolated: Vec<Host>,
     now: BTreeMap<(Host, Host), State>,
@@ -35,31 +35,31 @@ pub struct Ledger {
 impl Ledger {
     /// All links are well, with a latency between these.
     #[must_use]
-    pub fn new(hosts: &[Host], latency: (u64, u64)) -> Self {
+    pub(super) fn new(hosts: &[Host], latency: (u64, u64)) -> Self {
         let pairs = hosts.iter().flat_map(|a| hosts.iter().map(move |b| (*a, *b))).filter(|(a, b)| a < b);
         Self { now: pairs.map(|pair| (pair, HEALTHY)).collect(), latency, ..Self::default() }
     }
 
     /// A fault begins.
-    pub fn begin(&mut self, number: usize, harm: Harm, sim: &Sim<'_>) {
+    pub(super) fn begin(&mut self, number: usize, harm: Harm, sim: &Sim<'_>) {
         self.asked.push((number, harm));
         self.settle(sim);
     }
 
     /// A fault ends.
-    pub fn end(&mut self, number: usize, sim: &Sim<'_>) {
+    pub(super) fn end(&mut self, number: usize, sim: &Sim<'_>) {
         self.asked.retain(|(other, _)| *other != number);
         self.settle(sim);
     }
 
     /// Nothing passes to or from a host, whatever else is asked for.
-    pub fn isolate(&mut self, host: Host, sim: &Sim<'_>) {
+    pub(super) fn isolate(&mut self, host: Host, sim: &Sim<'_>) {
         self.isolated.push(host);
         self.settle(sim);
     }
 
     /// It is back.
-    pub fn rejoin(&mut self, host: Host, sim: &Sim<'_>) {
+    pub(super) fn rejoin(&mut self, host: Host, sim: &Sim<'_>) {
         self.isolated.retain(|other| *other != host);
         self.settle(sim);
     }
@@ -71,15 +71,19 @@ impl Ledger {
             (there, back) = (true, true);
         }
         for (_, harm) in &self.asked {
-            match *harm {
-                Harm::Cut { a: x, b: y } if is_pair((a, b), (x, y)) => (there, back) = (true, true),
-                Harm::CutOneWay { from, to } if (from, to) == (a, b) => there = true,
-                Harm::CutOneWay { from, to } if (from, to) == (b, a) => back = true,
-                Harm::Stall { a: x, b: y } if is_pair((a, b), (x, y)) => state.link = Link::Held,
-                Harm::Slow { a: x, b: y, latency } if is_pair((a, b), (x, y)) => {
-                    state.latency = state.latency.max(Some(latency));
-                }
-                _ => {}
+            if let Harm::Cut { a: x, b: y } = *harm {
+                let cuts = is_pair((a, b), (x, y));
+                (there, back) = (there || cuts, back || cuts);
+            } else if let Harm::CutOneWay { from, to } = *harm {
+                (there, back) = (there || (from, to) == (a, b), back || (from, to) == (b, a));
+            } else if let Harm::Stall { a: x, b: y } = *harm
+                && is_pair((a, b), (x, y))
+            {
+                state.link = Link::Held;
+            } else if let Harm::Slow { a: x, b: y, latency } = *harm
+                && is_pair((a, b), (x, y))
+            {
+                state.latency = state.latency.max(Some(latency));
             }
         }
         if there || back {

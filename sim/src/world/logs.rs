@@ -4,11 +4,12 @@ use super::judge::Shared;
 use crate::history::{Lane, What};
 use crate::oracle::Invariant;
 use crate::plan::Host;
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
+use std::sync::Once;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
-use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -16,13 +17,26 @@ use tracing_subscriber::registry::LookupSpan;
 /// Errors that a fault explains: what they begin with, and what of a plan may cause them.
 const EXPLAINED: &[&str] = &["failed to commit a batch", "tasks were still running when the node left"];
 
-struct Logs(Shared);
+thread_local! {
+    static JUDGE: RefCell<Option<Shared>> = const { RefCell::new(None) };
+}
 
-/// Takes what is logged on this thread, until the guard is dropped.
-#[must_use]
-pub fn take(shared: Shared) -> DefaultGuard {
-    let subscriber = tracing_subscriber::registry().with(Logs(shared)).with(LevelFilter::INFO);
-    tracing::subscriber::set_default(subscriber)
+struct Logs;
+
+/// Takes what is logged on this thread from now on. One for all threads: what tracing remembers of
+/// subscribers that come and go would differ from run to run.
+pub(super) fn take(judge: Shared) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let subscriber = tracing_subscriber::registry().with(Logs).with(LevelFilter::INFO);
+        tracing::subscriber::set_global_default(subscriber).expect("nobody else takes logs");
+    });
+    JUDGE.set(Some(judge));
+}
+
+/// Takes no more.
+pub(super) fn end() {
+    JUDGE.set(None);
 }
 
 /// The machine whose code runs.
@@ -54,7 +68,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
         let lane = lane.unwrap_or(Lane::World);
         let said = format!("{}{}", text.message, text.fields);
         // An event may be logged while the judge is at work; it never is by the judge itself.
-        let Some(mut judge) = self.0.try_lock() else { return };
+        let Some(shared) = JUDGE.with_borrow(Clone::clone) else { return };
+        let Some(mut judge) = shared.try_lock() else { return };
         judge.tell(lane, What::Logged(format!("{level} {said}")));
         if level == Level::ERROR && !EXPLAINED.iter().any(|explained| said.starts_with(explained)) {
             judge.fail(Invariant::NoErrors, format!("{lane} logs an error: {said}"));

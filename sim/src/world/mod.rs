@@ -102,7 +102,7 @@ struct World<'a> {
 #[must_use]
 pub fn run(plan: &Plan, keeps_history: bool) -> Outcome {
     let mut world = World::new(plan, keeps_history);
-    let guard = logs::take(world.judge.clone());
+    logs::take(world.judge.clone());
     let error = world.live().err();
     let World { judge, sim, site, hubs, .. } = world;
     if let Some(error) = error {
@@ -112,7 +112,8 @@ pub fn run(plan: &Plan, keeps_history: bool) -> Outcome {
     let outcome = outcome(plan, &judge);
     // Hosts are torn down in the world that they lived in.
     drop(sim);
-    drop((site, hubs, guard));
+    drop((site, hubs));
+    logs::end();
     outcome
 }
 
@@ -271,7 +272,7 @@ impl World<'_> {
                 }
             }
         }
-        let deadline = now() + LETS_GO;
+        let deadline = now() + LETS_GO + self.plan.knobs.idle_timeout + self.plan.knobs.slow_reader;
         loop {
             if !self.step()? {
                 return Ok(());
@@ -303,7 +304,7 @@ impl World<'_> {
 /// Who is shown as online in a watched room and is not, or the other way round.
 fn absent(judge: &Judge, store: &MemoryStore) -> Option<String> {
     let is_there = |user| judge.clients.iter().any(|client| client.user == user && client.page.is_online());
-    for (index, client) in judge.clients.iter().enumerate() {
+    for (index, client) in judge.clients.iter().enumerate().filter(|(_, client)| client.page.is_online()) {
         for (room_id, online) in &client.page.online {
             let members = end::now(store.members(client.user, *room_id, None, 100));
             let Some(members) = members else { continue };

@@ -19,13 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 
 /// Where nodes listen.
-pub const HUB_PORT: u16 = 80;
+pub(super) const HUB_PORT: u16 = 80;
 /// Where Redis listens.
-pub const REDIS_PORT: u16 = 6379;
+pub(super) const REDIS_PORT: u16 = 6379;
 
 /// Makes streams.
 #[derive(Clone, Debug)]
-pub struct Net {
+pub(super) struct Net {
     segments: bool,
     seed: u64,
     count: Arc<AtomicU64>,
@@ -34,7 +34,7 @@ pub struct Net {
 impl Net {
     /// Streams that are cut into pieces, or not.
     #[must_use]
-    pub fn new(segments: bool, seed: u64) -> Self {
+    pub(super) fn new(segments: bool, seed: u64) -> Self {
         Self { segments, seed, count: Arc::default() }
     }
 
@@ -47,7 +47,7 @@ impl Net {
 
 /// A stream.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     stream: TcpStream,
     pieces: Option<Rng>,
 }
@@ -98,7 +98,7 @@ impl AsyncWrite for Wire {
 }
 
 /// A node's listener.
-pub struct Listener {
+pub(super) struct Listener {
     listener: TcpListener,
     net: Net,
 }
@@ -114,7 +114,7 @@ impl Listener {
     ///
     /// # Errors
     /// When the port is taken.
-    pub async fn bind(net: Net) -> io::Result<Self> {
+    pub(super) async fn bind(net: Net) -> io::Result<Self> {
         Ok(Self { listener: TcpListener::bind(("0.0.0.0", HUB_PORT)).await?, net })
     }
 }

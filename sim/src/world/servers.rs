@@ -4,16 +4,16 @@ use crate::plan::Harm;
 
 /// Redis and the store of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Servers {}
+pub(super) struct Servers {}
 
 impl Servers {
     /// A fault begins.
-    pub fn begin(&self, harm: Harm) {
+    pub(super) fn begin(&self, harm: Harm) {
         let _ = harm;
     }
 
     /// A fault ends.
-    pub fn end(&self, harm: Harm) {
+    pub(super) fn end(&self, harm: Harm) {
         let _ = harm;
     }
 }

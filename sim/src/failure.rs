@@ -1,0 +1,63 @@
+//! What is told of a failure: how to see it again, what did not hold, and what went on around it.
+
+use anyhow::Context;
+use protocol::planted::Bug;
+use sim::plan::Plan;
+use sim::report::text;
+use sim::run::{self, How, Report};
+use sim::{generate, shrink};
+use std::path::{Path, PathBuf};
+
+/// Where plans that failed are kept, below the project's folder.
+const FOLDER: &str = "target/sim/failures";
+
+/// Runs a failing seed again, keeps its plan and tells of it.
+pub(crate) fn tell(seed: u64, bug: Option<Bug>) -> anyhow::Result<()> {
+    let plan = generate::plan(seed);
+    let path = root().join(FOLDER).join(format!("{seed}.json"));
+    plan.write(&path)?;
+    let report = run::run(&plan, How { keeps_history: true, bug });
+    show(&plan, &path, &report, bug);
+    Ok(())
+}
+
+/// Tells of a run that failed.
+pub(crate) fn show(plan: &Plan, path: &Path, report: &Report, bug: Option<Bug>) {
+    let Some(violation) = report.violation() else {
+        println!(
+            "seed {}: nothing is wrong this time, so that it does not follow from the plan alone",
+            plan.seed
+        );
+        return;
+    };
+    println!("\nFAILED, seed {}: {violation}", plan.seed);
+    println!("  plan: {} ({})", shown(path), shrink::size(plan));
+    let bug = bug.map(|bug| format!(" --bug {}", bug.name())).unwrap_or_default();
+    println!("  again:   cargo xtask sim replay{bug} {}", shown(path));
+    println!("  smaller: cargo xtask sim shrink{bug} {}", shown(path));
+    println!("\n{}", text::around(&report.outcome.history, violation.at));
+}
+
+/// A plan by its seed or its file.
+pub(crate) fn plan(which: &str) -> anyhow::Result<(Plan, PathBuf)> {
+    if let Ok(seed) = which.parse() {
+        let plan = generate::plan(seed);
+        let path = root().join(FOLDER).join(format!("{seed}.json"));
+        plan.write(&path)?;
+        return Ok((plan, path));
+    }
+    let path = [PathBuf::from(which), root().join(which)].into_iter().find(|path| path.exists());
+    let path = path.with_context(|| format!("{which} is neither a seed nor the file of a plan"))?;
+    Ok((Plan::read(&path)?, path))
+}
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// A path as one would type it in the project's folder.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,4 @@
+//! A run as people read it.
+
+pub mod html;
+pub mod text;
