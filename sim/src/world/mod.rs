@@ -174,28 +174,32 @@ impl World<'_> {
         let plan = self.plan.clone();
         let mut timetable = Timetable::new(&plan);
         let heals_at = plan.heals_at();
-        while now() < heals_at {
+        while now() <= heals_at {
             while let Some(due) = timetable.next(now()) {
-                match due {
-                    Due::Begin(number) => self.begin(number, &plan.faults[number]),
-                    Due::End(number) => self.end(number, &plan.faults[number]),
-                    Due::Act(number) => self.act(&plan.ops[number]),
-                }
+                self.perform(due);
             }
             if !self.step()? {
                 return Ok(());
             }
         }
+        // A tick may lead beyond the last moment.
         while let Some(due) = timetable.next(u64::MAX) {
-            if let Due::End(number) = due {
-                self.end(number, &plan.faults[number]);
-            }
+            self.perform(due);
         }
         self.judge.lock().tell(Lane::World, What::Told("all faults have ended".to_owned()));
         if self.converges()? {
             self.lets_go()?;
         }
         Ok(())
+    }
+
+    fn perform(&mut self, due: Due) {
+        let plan = self.plan.clone();
+        match due {
+            Due::Begin(number) => self.begin(number, &plan.faults[number]),
+            Due::End(number) => self.end(number, &plan.faults[number]),
+            Due::Act(number) => self.act(&plan.ops[number]),
+        }
     }
 
     /// Time goes on. False once something is wrong.
