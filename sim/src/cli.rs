@@ -12,6 +12,11 @@ use sim::shrink;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Fresh seeds, plans that are run three times, and planted bugs of each run of CI.
+const CI_SEEDS: u64 = 300;
+const CI_PAIRS: u64 = 20;
+const CI_BUGS: usize = 6;
+
 /// Simulates whole clusters of Hubbub, breaks them, and judges what everyone saw.
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", bin_name = "cargo xtask sim", max_term_width = 100)]
@@ -126,6 +131,12 @@ enum Command {
     },
     /// Run the plans that once failed, and the canary
     Regressions,
+    /// Run what CI runs: kept plans, fresh seeds of the present commit, determinism, a sample of planted bugs
+    Ci {
+        /// Draws seeds and sample [default: the present commit]
+        #[arg(long)]
+        word: Option<String>,
+    },
     /// Run seeds from standard input: for the other commands
     #[command(hide = true)]
     Worker {
@@ -184,13 +195,29 @@ pub(crate) fn main() -> anyhow::Result<bool> {
             let bugs = if bug.is_empty() { Bug::ALL.to_vec() } else { bug };
             let from = if word.is_empty() { 0 } else { fnv(word.as_bytes()) >> 20 };
             let bugs = sample.map_or_else(|| bugs.clone(), |count| sampled(&bugs, count, &word));
+            let from = first(&word);
             let jobs = jobs.unwrap_or_else(processors);
             mutants::check(&mutants::Options { bugs, from, seeds, jobs, shrinks: !quick, writes: write })
         }
         Command::Determinism { seeds, from } => determinism::check(from, seeds),
         Command::Regressions => regressions::check(),
+        Command::Ci { word } => ci(&word.map_or_else(commit, Ok)?),
         Command::Worker { planted } => worker::serve(planted.bug).map(|()| true),
     }
+}
+
+/// All parts, so that one that fails does not hide another.
+fn ci(word: &str) -> anyhow::Result<bool> {
+    println!("seeds of {word}");
+    let jobs = processors();
+    let kept = regressions::check()?;
+    let work = worker::Work { seeds: drawn(word, CI_SEEDS), bug: None };
+    let fresh = batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
+    let same = determinism::check(first(word), CI_PAIRS)?;
+    let (bugs, from) = (sampled(Bug::ALL, CI_BUGS, word), first(word));
+    let found =
+        mutants::check(&mutants::Options { bugs, from, seeds: 300, jobs, shrinks: false, writes: false })?;
+    Ok(kept && fresh && same && found)
 }
 
 fn run_many(seeds: Vec<u64>, many: &Many, ends: Option<std::time::Instant>) -> anyhow::Result<bool> {
@@ -249,8 +276,12 @@ fn shrink_plan(
 
 /// So many seeds of a word.
 fn drawn(word: &str, seeds: u64) -> Vec<u64> {
-    let first = fnv(word.as_bytes()) >> 20;
-    (first..first + seeds).collect()
+    (first(word)..first(word) + seeds).collect()
+}
+
+/// The first seed of a word; that of no word is zero.
+fn first(word: &str) -> u64 {
+    if word.is_empty() { 0 } else { fnv(word.as_bytes()) >> 20 }
 }
 
 fn sampled(bugs: &[Bug], count: usize, word: &str) -> Vec<Bug> {

@@ -1,7 +1,7 @@
 //! Everything that CI runs, in an order in which a cheap failure comes early.
 
 use crate::report::Report;
-use crate::{budget, codegen, e2e, lint, readme, unit, web};
+use crate::{budget, codegen, e2e, lint, readme, sim, unit, web};
 
 /// Runs every check and test; a failure does not keep the others from running.
 pub(crate) fn run(report: &Report) {
@@ -11,6 +11,7 @@ pub(crate) fn run(report: &Report) {
     web::lint(report);
     budget::check(report);
     unit::run(report);
+    sim::check(report);
     web::unit(report);
     e2e::hub(report);
     readme::check(report);

@@ -167,6 +167,7 @@ impl Room {
             let now = tokio::time::Instant::now().into_std();
             let backfill = self.order.lock().feed.as_mut().and_then(|feed| feed.poll_backfill(now));
             let Some(backfill) = backfill else { continue };
+            tracing::debug!(room = %self.id, after = %backfill.after, "reads a gap from the store");
             let result = read(store.events(self.id, backfill.after, backfill.limit)).await;
             let now = tokio::time::Instant::now().into_std();
             match result {

@@ -77,6 +77,7 @@ impl InFlight {
 
     /// Reads a lagging connection's next page.
     pub(super) fn read_page(&mut self, node: Arc<Connections>, room_id: RoomId, after: Seq) {
+        tracing::debug!(room = %room_id, %after, "reads the store for a cursor");
         self.push(async move {
             let Ok(_permit) = node.page_reads.acquire().await else { return Done::Page(room_id, Vec::new()) };
             let events =

@@ -171,6 +171,12 @@ impl Judge {
             }
             ClientEvent::MessagePending { message } => {
                 self.client(index).page.pending(message);
+                self.look(message.room_id);
+                match message.delivery {
+                    Delivery::Sending if self.log.is_stored(message.client_id) => sometimes(Mark::Retried),
+                    Delivery::Queued if self.log.is_stored(message.client_id) => sometimes(Mark::UnackedStored),
+                    Delivery::Queued | Delivery::Sending | Delivery::Failed { .. } => {}
+                }
                 if let Delivery::Failed { code, message: why } = &message.delivery
                     && let Some(name) = self.client(index).names.get(&message.client_id).copied()
                 {
@@ -231,6 +237,11 @@ impl Judge {
 
     fn connection(&mut self, index: u32, connection: &Connection) -> Check {
         let client = self.client(index);
+        if let (Some(Connection::Online { .. }), Connection::Online { .. }) =
+            (&client.page.connection, connection)
+        {
+            sometimes(Mark::Drained);
+        }
         client.page.connection(connection);
         let (expects_end, signed_out) = (client.closing || client.reopens, client.revoked_at.is_some());
         let text = match connection {

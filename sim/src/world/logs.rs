@@ -1,7 +1,8 @@
-//! What nodes log: warnings into the history, errors judged.
+//! What nodes log: warnings into the history, errors judged, some remarks noted as marks.
 
 use super::judge::Shared;
 use crate::history::{Lane, What};
+use crate::marks::{Mark, sometimes};
 use crate::oracle::Invariant;
 use crate::plan::Host;
 use std::cell::RefCell;
@@ -11,11 +12,16 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Errors that a fault explains: what they begin with, and what of a plan may cause them.
 const EXPLAINED: &[&str] = &["failed to commit a batch", "tasks were still running when the node left"];
+
+/// What nodes say by the way and some run is to have heard.
+const HEARD: &[(&str, Mark)] =
+    &[("reads a gap from the store", Mark::Backfilled), ("reads the store for a cursor", Mark::Lagged)];
 
 thread_local! {
     static JUDGE: RefCell<Option<Shared>> = const { RefCell::new(None) };
@@ -28,7 +34,8 @@ struct Logs;
 pub(super) fn take(judge: Shared) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let subscriber = tracing_subscriber::registry().with(Logs).with(LevelFilter::INFO);
+        let filter = Targets::new().with_default(LevelFilter::INFO).with_target("hub", LevelFilter::DEBUG);
+        let subscriber = tracing_subscriber::registry().with(Logs).with(filter);
         tracing::subscriber::set_global_default(subscriber).expect("nobody else takes logs");
     });
     JUDGE.set(Some(judge));
@@ -57,11 +64,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let level = *event.metadata().level();
-        if level > Level::WARN || event.metadata().target().starts_with("turmoil") {
+        let target = event.metadata().target();
+        if level > Level::WARN && !target.starts_with("hub") || target.starts_with("turmoil") {
             return;
         }
         let mut text = Text::default();
         event.record(&mut text);
+        if level > Level::WARN {
+            HEARD.iter().filter(|(said, _)| text.message == *said).for_each(|(_, mark)| sometimes(*mark));
+            return;
+        }
         let lane = context.event_span(event).and_then(|span| {
             span.scope().find_map(|span| span.extensions().get::<Machine>().map(|machine| machine.0))
         });
