@@ -23,6 +23,7 @@ use crate::ws::{self, Connections, WsSettings};
 use axum::serve::{Listener, ListenerExt};
 use ipnet::IpNet;
 use patient::Patient;
+use protocol::planted::{self, Bug};
 use protocol::{NodeId, limits};
 use std::io;
 use std::net::SocketAddr;
@@ -120,7 +121,10 @@ where
     let app = http::router(node.api(&deps), ws::router(Arc::clone(&node.connections)));
     let service = app.into_make_service_with_connect_info::<Peer>();
     let stop_listening = CancellationToken::new();
-    let listener = Patient::new(listener, deps.settings.idle_timeout + SILENCE_GRACE);
+    let silence_max = deps.settings.idle_timeout + SILENCE_GRACE;
+    let silence_max =
+        if planted::has(Bug::SilenceForEver) { Duration::from_secs(1 << 32) } else { silence_max };
+    let listener = Patient::new(listener, silence_max);
     let serving = axum::serve(WithPeers(listener), service)
         .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
     let leaving = async {

@@ -31,6 +31,11 @@ pub trait Observer: Send + 'static {
         drop(persist);
     }
 
+    /// The client opens a connection, beside so many that are still there.
+    fn handle_opening(&mut self, beside: usize) {
+        let _ = beside;
+    }
+
     /// The client closes a connection by itself, for this reason.
     fn handle_closing(&mut self, code: u16, reason: &'static str) {
         let _ = (code, reason);
@@ -227,6 +232,7 @@ impl<O: Observer> Driver<O> {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Connect { conn } => {
+                    self.observer.handle_opening(self.sockets.len());
                     let addresses = &self.options.addresses;
                     let address = addresses[self.attempts % addresses.len()].clone();
                     self.attempts += 1;

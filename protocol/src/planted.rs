@@ -49,6 +49,62 @@ bugs! {
     NoResync = "no-resync",
     /// A hole in what a node was told of a room is not filled from the store.
     NoBackfill = "no-backfill",
+    /// A send is acknowledged before the store has it, with the numbers that it should get.
+    AckBeforeCommit = "ack-before-commit",
+    /// Operations that say the same are taken for one.
+    DedupByBody = "dedup-by-body",
+    /// Only the last two names are known again.
+    DedupWindow = "dedup-window",
+    /// A room's numbers leave holes, as those of a sequence do when a transaction fails.
+    SeqWithHoles = "seq-with-holes",
+    /// What comes early is given out early.
+    PushUnordered = "push-unordered",
+    /// Other nodes are told under the key of another room.
+    WrongRoomKey = "wrong-room-key",
+    /// Other nodes are not told of new events.
+    NoPublish = "no-publish",
+    /// Two nodes go by one name.
+    OneNodeName = "one-node-name",
+    /// Whatever else happens arms the timer of the sweep anew.
+    TimerRearmed = "timer-rearmed",
+    /// A resume goes on at the head, without what was missed.
+    ResumeFromHead = "resume-from-head",
+    /// A resume replays what happened before its user came back into the room.
+    ReplayBeforeJoining = "replay-before-joining",
+    /// A cursor lets its user into any room.
+    ForeignCursor = "foreign-cursor",
+    /// Who leaves a room goes on getting its events.
+    LeaveNotAwaited = "leave-not-awaited",
+    /// A session outlives its login.
+    RevokedLives = "revoked-lives",
+    /// A connection on which nobody speaks any more is held for ever.
+    SilenceForEver = "silence-for-ever",
+    /// A full queue to a connection drops what comes.
+    QueueDrops = "queue-drops",
+    /// A page of history holds one message too many.
+    PageOffByOne = "page-off-by-one",
+    /// A connection that fell behind goes on one event too late.
+    LagOffByOne = "lag-off-by-one",
+    /// The users of a dead node stay online.
+    PresenceForEver = "presence-for-ever",
+    /// A client never asks whether its node is alive.
+    NoHeartbeat = "no-heartbeat",
+    /// Clients that lost a node together come back together.
+    NoJitter = "no-jitter",
+    /// A connection that is given up stays open beside the next.
+    TwoSessions = "two-sessions",
+    /// A client comes back without its cursors.
+    CursorsNotTold = "cursors-not-told",
+    /// A cursor is moved to the head before what lies between has come.
+    CursorAhead = "cursor-ahead",
+    /// A client gives out what it has given out before.
+    DeliveredTwice = "delivered-twice",
+    /// What was on its way when the connection was lost is not sent again.
+    OutboxForgets = "outbox-forgets",
+    /// The outbox takes any number of messages.
+    OutboxUnbounded = "outbox-unbounded",
+    /// What a client's own user said counts as unread.
+    UnreadOwn = "unread-own",
 }
 
 /// Whether this bug is in place.

@@ -192,8 +192,7 @@ pub(crate) fn main() -> anyhow::Result<bool> {
             shrink_plan(&plan, out, story, runs, planted.bug)
         }
         Command::Mutants { bug, sample, word, seeds, quick, write, jobs } => {
-            let bugs = if bug.is_empty() { Bug::ALL.to_vec() } else { bug };
-            let from = if word.is_empty() { 0 } else { fnv(word.as_bytes()) >> 20 };
+            let bugs = if bug.is_empty() { mutants::all() } else { bug };
             let bugs = sample.map_or_else(|| bugs.clone(), |count| sampled(&bugs, count, &word));
             let from = first(&word);
             let jobs = jobs.unwrap_or_else(processors);
@@ -212,9 +211,10 @@ fn ci(word: &str) -> anyhow::Result<bool> {
     let jobs = processors();
     let kept = regressions::check()?;
     let work = worker::Work { seeds: drawn(word, CI_SEEDS), bug: None };
-    let fresh = batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
+    let fresh =
+        batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
     let same = determinism::check(first(word), CI_PAIRS)?;
-    let (bugs, from) = (sampled(Bug::ALL, CI_BUGS, word), first(word));
+    let (bugs, from) = (sampled(&mutants::all(), CI_BUGS, word), first(word));
     let found =
         mutants::check(&mutants::Options { bugs, from, seeds: 300, jobs, shrinks: false, writes: false })?;
     Ok(kept && fresh && same && found)

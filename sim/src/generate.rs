@@ -4,14 +4,31 @@
 use crate::plan::{Act, Device, Fault, Harm, Host, Intrusion, Knobs, Odd, Op, Plan, RoomPlan, Topology, Way};
 use crate::rng::Rng;
 
+/// How often nothing breaks, so that nobody may wait for anything.
+const CALM_PERCENT: u64 = 12;
+/// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
+/// since a node's backlog of connections is as narrow.
+const NARROW: usize = 64;
+const NARROW_CLIENTS: usize = 4;
+
 /// Makes the plan of a seed.
 #[must_use]
 pub fn plan(seed: u64) -> Plan {
     let topology = topology(&mut Rng::new(seed, "topology"));
-    let knobs = knobs(&mut Rng::new(seed, "knobs"));
+    let mut knobs = knobs(&mut Rng::new(seed, "knobs"));
+    if topology.clients.len() <= NARROW_CLIENTS && Rng::new(seed, "narrow").chance(50) {
+        (knobs.tcp_capacity, knobs.segments) = (NARROW, true);
+    }
     let length = Rng::new(seed, "length").pick(&[6_000, 10_000, 15_000, 25_000]);
-    let ops = ops(&mut Rng::new(seed, "operations"), &topology, length);
-    let faults = faults(&mut Rng::new(seed, "faults"), &topology, length);
+    let mut ops = ops(&mut Rng::new(seed, "operations"), &topology, length);
+    let mut faults = faults(&mut Rng::new(seed, "faults"), &topology, length);
+    if knobs.tcp_capacity == NARROW {
+        overwhelm(&topology, &knobs, &mut ops, &mut faults);
+    }
+    if Rng::new(seed, "calm").chance(CALM_PERCENT) {
+        knobs.doorbells_lost = 0;
+        faults.clear();
+    }
     Plan {
         story: String::new(),
         seed,
@@ -21,6 +38,21 @@ pub fn plan(seed: u64) -> Plan {
         ops,
         faults,
     }
+}
+
+/// A client does not read while another one of its room says a lot.
+fn overwhelm(topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    const AT: u64 = 1_000;
+    const MESSAGES: u64 = 40;
+    let Some(room) = topology.rooms.first() else { return };
+    let devices = (0..).zip(&topology.clients);
+    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
+    let (Some((speaker, _)), Some((client, _))) = (members.next(), members.next()) else { return };
+    let act = Act::Say { room: 0, padding: 3_000 };
+    ops.extend((0..MESSAGES).map(|number| Op { at: AT + 20 * number, client: speaker, act }));
+    ops.sort_by_key(|op| op.at);
+    faults.push(Fault { at: AT, until: AT + 8_000 + knobs.slow_reader, harm: Harm::SlowReader { client } });
+    faults.sort_by_key(|fault| fault.at);
 }
 
 fn topology(rng: &mut Rng) -> Topology {
@@ -76,6 +108,7 @@ fn knobs(rng: &mut Rng) -> Knobs {
         answer_timeout: rng.pick(&[1_000, 4_000, 10_000]),
         persist_interval: rng.pick(&[100, 500, 2_000]),
         in_flight_per_room: usize::try_from(rng.pick(&[1, 1, 1, 4])).unwrap_or(1),
+        outbox_messages: usize::try_from(rng.pick(&[2, 8, 500, 500])).unwrap_or(1),
         token_life: rng.pick(&[3, 10, 3_600, 3_600, 3_600]),
         store_latency: rng.pick(&[0, 1, 3, 10]),
         ..Knobs::default()
@@ -110,7 +143,8 @@ const DRAWS: &[(u64, Draw)] = &[
         limit: number(rng.pick(&[1, 2, 10, 50])),
         way: rng.pick(&[Way::Latest, Way::Before, Way::After, Way::Around]),
     }),
-    (1, |_, room, _| Act::Watch { room }),
+    (2, |_, room, _| Act::Watch { room }),
+    (1, |_, _, _| Act::Quit),
     (3, |_, _, _| Act::Cut),
     (1, |_, _, _| Act::Storm),
     (2, |_, _, _| Act::Reload),

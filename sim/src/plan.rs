@@ -101,10 +101,18 @@ pub struct Knobs {
     pub persist_interval: u64,
     /// Sends of one room on their way at a time.
     pub in_flight_per_room: usize,
+    /// Most messages of an outbox.
+    #[serde(default = "outbox_messages")]
+    pub outbox_messages: usize,
     /// How long an access token lives, in seconds.
     pub token_life: u64,
     /// How long the store takes for a call.
     pub store_latency: u64,
+}
+
+/// As many as a browser's outbox holds.
+const fn outbox_messages() -> usize {
+    500
 }
 
 impl Default for Knobs {
@@ -128,6 +136,7 @@ impl Default for Knobs {
             answer_timeout: 5_000,
             persist_interval: 500,
             in_flight_per_room: 1,
+            outbox_messages: outbox_messages(),
             token_life: 3_600,
             store_latency: 1,
         }
@@ -237,6 +246,8 @@ pub enum Act {
     Storm,
     /// The page is closed and opened again.
     Reload,
+    /// The page is closed for good.
+    Quit,
     /// The device says that it is on a network again.
     Nudge,
     /// Signs out everywhere.

@@ -300,7 +300,13 @@ const fn room_of(act: Act) -> Option<u32> {
         | Act::Watch { room }
         | Act::Canary { room }
         | Act::Intrude { room, .. } => Some(room),
-        Act::CreateRoom { .. } | Act::Cut | Act::Storm | Act::Reload | Act::Nudge | Act::Revoke => None,
+        Act::CreateRoom { .. }
+        | Act::Cut
+        | Act::Storm
+        | Act::Reload
+        | Act::Quit
+        | Act::Nudge
+        | Act::Revoke => None,
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Holders, Incarnation, Presence, PresenceError, PresenceTimes};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use protocol::UserId;
+use protocol::planted::{self, Bug};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,12 @@ pub struct LocalLeases(Arc<Mutex<BTreeMap<Incarnation, Lease>>>);
 struct Lease {
     users: BTreeSet<UserId>,
     ends: Instant,
+}
+
+impl Lease {
+    fn lives(&self, now: Instant) -> bool {
+        self.ends > now || planted::has(Bug::PresenceForEver)
+    }
 }
 
 /// One node's side of them.
@@ -44,7 +51,7 @@ impl LocalPresence {
     fn with_lease<T>(&self, step: impl FnOnce(&mut BTreeSet<UserId>) -> T) -> T {
         let now = Instant::now();
         let mut leases = self.leases.0.lock();
-        leases.retain(|_, lease| lease.ends > now);
+        leases.retain(|_, lease| lease.lives(now));
         let lease = leases
             .entry(self.incarnation)
             .or_insert_with(|| Lease { users: BTreeSet::new(), ends: now + self.lease });
@@ -81,7 +88,7 @@ impl Presence for LocalPresence {
     async fn holders(&self, users: &[UserId]) -> Result<Holders, PresenceError> {
         let now = Instant::now();
         let leases = self.leases.0.lock();
-        let others = leases.iter().filter(|(other, lease)| **other != self.incarnation && lease.ends > now);
+        let others = leases.iter().filter(|(other, lease)| **other != self.incarnation && lease.lives(now));
         let held = |lease: &Lease| users.iter().filter(|user| lease.users.contains(user)).copied().collect();
         Ok(others.map(|(other, lease)| (*other, held(lease))).collect())
     }

@@ -11,6 +11,7 @@ mod sweep;
 pub mod topics;
 mod users;
 pub mod writer;
+mod wrong;
 
 pub use active::{AttachError, RingLimits, Room};
 pub use attendance::{Attendance, Present, Watch, WatchError};
@@ -81,6 +82,7 @@ impl Rooms {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Arc<Self> {
+        let node = if planted::has(Bug::OneNodeName) { NodeId("hub".into()) } else { node };
         Arc::new(Self {
             node,
             store,
@@ -164,8 +166,9 @@ impl Rooms {
 
     /// Takes new events of this node's writer: delivers them here at once, then tells the others.
     pub fn handle_committed(self: &Arc<Self>, events: Vec<Event>) {
-        for event in &events {
-            self.broker.publish(Topic::Room(event.room_id), Arc::clone(&event.json));
+        for event in events.iter().filter(|_| !planted::has(Bug::NoPublish)) {
+            let key = event.room_id.0 + u64::from(planted::has(Bug::WrongRoomKey));
+            self.broker.publish(Topic::Room(RoomId(key)), Arc::clone(&event.json));
         }
         let changed: Vec<UserId> = events.iter().filter_map(|event| event.membership.map(member)).collect();
         let mut by_room = BTreeMap::<RoomId, Vec<Event>>::new();

@@ -3,16 +3,13 @@
 //! is durable.
 
 use crate::limits::bounds::{COMMIT_DEADLINE, SUBMIT_DEADLINE, WRITER_QUEUE_MAX};
-use crate::room::Rooms;
+use crate::room::{Rooms, wrong};
 use crate::rules::Rejection;
 use crate::store::{Append, BATCH_MAX, Committed, Store, StoreError};
-use protocol::ClientId;
 use protocol::planted::{self, Bug};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// Why an operation was not committed, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +55,7 @@ impl Permit {
     /// Submits an operation. Operations are committed in the order of submission.
     #[must_use]
     pub fn submit(self, mut append: Append) -> Pending {
-        if planted::has(Bug::RetryNotIdempotent) {
-            append.client_id = another_name();
-        }
+        wrong::rename(&mut append);
         let (answer, pending) = oneshot::channel();
         self.0.send(Job { append, answer });
         Pending(pending)
@@ -113,13 +108,6 @@ impl Writer {
     }
 }
 
-/// A name that no one gave: for a planted bug.
-fn another_name() -> ClientId {
-    static COUNT: AtomicU64 = AtomicU64::new(1);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    ClientId(Uuid::from_u64_pair(u64::from(std::process::id()), count))
-}
-
 async fn run(
     store: Arc<dyn Store>,
     rooms: Arc<Rooms>,
@@ -146,6 +134,11 @@ async fn run(
 
 async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
     let (batch, answers): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.append, job.answer)).unzip();
+    let answers = if planted::has(Bug::AckBeforeCommit) {
+        wrong::answer(store, &batch, answers).await
+    } else {
+        answers
+    };
     let result = tokio::time::timeout(COMMIT_DEADLINE, store.append(batch)).await;
     let outcomes = match result {
         Ok(Ok(outcomes)) => outcomes,

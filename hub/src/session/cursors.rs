@@ -5,6 +5,7 @@ use crate::store::{Event, Membership};
 use protocol::frame::client::Hello;
 use protocol::frame::server::{ReadMarker, Reset, RoomRemoved, ServerMessage};
 use protocol::model::Room;
+use protocol::planted::{self, Bug};
 use protocol::{MessageNo, RoomId, Seq, UserId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +34,9 @@ impl Cursors {
             let claimed = hello.cursors.get(&room.id).copied().filter(|_| same_epoch);
             let seq = match claimed {
                 None => room.head_seq,
-                Some(seq) if is_resumable(seq, room, resume_events_max) => seq,
+                Some(seq) if is_resumable(seq, room, resume_events_max) => {
+                    if planted::has(Bug::ResumeFromHead) { room.head_seq } else { seq }
+                }
                 Some(_) => {
                     resets.push(Reset { room_id: room.id, head_seq: room.head_seq });
                     room.head_seq
@@ -115,7 +118,7 @@ impl Cursors {
             return Admission::Gap;
         }
         cursor.seq = event.seq;
-        if event.membership == Some(Membership::Left(reader)) {
+        if event.membership == Some(Membership::Left(reader)) && !planted::has(Bug::LeaveNotAwaited) {
             self.mark_clean(event.room_id);
             self.rooms.remove(&event.room_id);
             return Admission::SendLast;
@@ -126,7 +129,8 @@ impl Cursors {
 
 /// A cursor from the future, from before one joined, or too far back cannot be resumed.
 fn is_resumable(seq: Seq, room: &Room, resume_events_max: u64) -> bool {
-    seq <= room.head_seq && seq.next() >= room.joined_seq && room.head_seq.0 - seq.0 <= resume_events_max
+    let is_after_joining = seq.next() >= room.joined_seq || planted::has(Bug::ReplayBeforeJoining);
+    seq <= room.head_seq && is_after_joining && room.head_seq.0 - seq.0 <= resume_events_max
 }
 
 pub(super) const fn removed(room_id: RoomId) -> ServerMessage {

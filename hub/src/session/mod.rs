@@ -15,6 +15,7 @@ use cursors::Cursors;
 use protocol::frame::client::{ClientMessage, Hello};
 use protocol::frame::server::{Ack, Drain, Error, Refreshed, RoomAdded, ServerMessage, Welcome};
 use protocol::model::{Room, User};
+use protocol::planted::{self, Bug};
 use protocol::{ClientId, CloseCode, DecodeError, ErrorCode, RequestId, RoomId, Seq};
 use serde::Deserialize;
 use std::collections::{BTreeSet, VecDeque};
@@ -202,6 +203,9 @@ impl Session {
             }
         };
         let resets = self.cursors.start(&hello, &snapshot, self.config.resume_events_max);
+        if planted::has(Bug::ForeignCursor) {
+            self.attach_all(&hello, &snapshot);
+        }
         let limits = protocol::limits::Limits {
             resume_events_max: u32::try_from(self.config.resume_events_max).unwrap_or(u32::MAX),
             ..Default::default()
@@ -224,6 +228,15 @@ impl Session {
         self.deadline = now + self.config.idle_timeout;
         if std::mem::take(&mut self.is_outdated) {
             self.actions.push_back(Action::Reload);
+        }
+    }
+
+    /// Lets the user into every room that has a cursor: for a planted bug.
+    fn attach_all(&mut self, hello: &Hello, snapshot: &Snapshot) {
+        let Some(known) = snapshot.rooms.first() else { return };
+        for (room_id, seq) in hello.cursors.iter().filter(|(room_id, _)| !self.cursors.contains(**room_id)) {
+            let room = Room { id: *room_id, head_seq: *seq, ..known.clone() };
+            self.actions.push_back(Action::Attach(Box::new(room)));
         }
     }
 
@@ -369,6 +382,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Closed => None,
+            Phase::Live(subject) if planted::has(Bug::SilenceForEver) => Some(subject.expires),
             Phase::Live(subject) => Some(self.deadline.min(subject.expires)),
             Phase::AwaitingHello | Phase::Authenticating(_) | Phase::Joining(..) => Some(self.deadline),
         }

@@ -149,6 +149,7 @@ impl Connection {
         let now = Instant::now();
         self.read_at = self.read_at.filter(|at| *at > now);
         if self.out.deadline(self.node.settings.slow_reader_timeout).is_some_and(|at| at <= now) {
+            tracing::debug!("gives up a connection that does not read");
             self.ends = Some(CloseCode::SlowReader);
         } else if self.drain_at.is_some_and(|at| at <= now) {
             self.go_on_draining(now);

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use protocol::frame::server::ServerMessage;
 use protocol::model::Room;
+use protocol::planted::{self, Bug};
 use protocol::{ClientId, CloseCode, RequestId, RoomId, Seq};
 use std::sync::Arc;
 use tokio::time::sleep;
@@ -78,6 +79,7 @@ impl InFlight {
     /// Reads a lagging connection's next page.
     pub(super) fn read_page(&mut self, node: Arc<Connections>, room_id: RoomId, after: Seq) {
         tracing::debug!(room = %room_id, %after, "reads the store for a cursor");
+        let after = if planted::has(Bug::LagOffByOne) { after.next() } else { after };
         self.push(async move {
             let Ok(_permit) = node.page_reads.acquire().await else { return Done::Page(room_id, Vec::new()) };
             let events =

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::Sink;
 use futures_util::stream::SplitSink;
 use protocol::CloseCode;
+use protocol::planted::{self, Bug};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -62,6 +63,9 @@ impl Outgoing {
     }
 
     fn push(&mut self, message: Message) {
+        if planted::has(Bug::QueueDrops) && self.frames.len() > 3 {
+            return;
+        }
         self.bytes += match &message {
             Message::Text(text) => text.len(),
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Close(_) => 0,

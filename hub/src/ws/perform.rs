@@ -11,6 +11,7 @@ use crate::store::{Append, Op, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use protocol::frame::server::{HistoryPage, MembersPage, RoomsPage, ServerMessage, UserTyping};
 use protocol::model::Room;
+use protocol::planted::{self, Bug};
 use protocol::{ClientId, CloseCode, ErrorCode, RequestId, RoomId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,7 +178,7 @@ impl Connection {
 
     fn finish_reload(&mut self, rooms: Option<Vec<Room>>, login_lives: bool) {
         self.in_flight.is_reloading = false;
-        if !login_lives {
+        if !login_lives && !planted::has(Bug::RevokedLives) {
             return self.session.handle_refused(CloseCode::LoginRevoked);
         }
         let again = std::mem::take(&mut self.in_flight.reload_again) || rooms.is_none();
@@ -289,6 +290,7 @@ async fn answer(
 ) -> Result<Option<ServerMessage>, StoreError> {
     Ok(match request {
         Request::History { room_id, anchor, pinned, limit } => {
+            let limit = limit + u32::from(planted::has(Bug::PageOffByOne));
             let page = node.store.history(reader, room_id, anchor, pinned, limit).await?;
             page.map(|page| ServerMessage::HistoryPage(HistoryPage { request_id, room_id, page }))
         }

@@ -2,6 +2,7 @@
 //! that lost the same node do not come back in step.
 
 use super::rng::Rng;
+use crate::planted::{self, Bug};
 use std::time::Duration;
 
 /// Counts failed attempts and spreads the next ones.
@@ -38,5 +39,5 @@ impl Backoff {
 /// The wait before the attempt with this number, from zero.
 pub(super) fn delay(base: Duration, cap: Duration, attempt: u32, rng: &mut Rng) -> Duration {
     let most = base.checked_mul(1 << attempt.min(16)).unwrap_or(cap).min(cap);
-    rng.up_to(most)
+    if planted::has(Bug::NoJitter) { most } else { rng.up_to(most) }
 }

@@ -10,6 +10,7 @@ use crate::close::{CloseCode, may_reconnect};
 use crate::frame::client::{ClientMessage, Hello, Refresh};
 use crate::frame::server::{Drain, Welcome};
 use crate::ids::{RoomId, Seq};
+use crate::planted::{self, Bug};
 use crate::view::{Connection, EndReason};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -350,6 +351,9 @@ impl Client {
     }
 
     fn close_conn(&mut self, conn: ConnId, code: u16, reason: &'static str) {
+        if planted::has(Bug::TwoSessions) && !self.has_ended() {
+            return;
+        }
         self.out.push(Output::Close { conn, code, reason });
     }
 }

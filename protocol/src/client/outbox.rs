@@ -10,6 +10,7 @@ use crate::event::RoomEvent;
 use crate::frame::client::{ClientMessage, SendMessage};
 use crate::frame::server::{Ack, Error};
 use crate::ids::{ClientId, RoomId, UserId};
+use crate::planted::{self, Bug};
 use crate::view::{ClientEvent, Delivery, PendingMessage};
 use std::time::Duration;
 
@@ -131,7 +132,8 @@ impl Outbox {
         out: &mut Outputs,
     ) -> Result<(), Refused> {
         let messages = self.entries.iter().filter(|entry| entry.is_message()).count();
-        if messages >= config.outbox_messages_max || !self.has_room_for(message.content.len(), config) {
+        let is_full = messages >= config.outbox_messages_max && !planted::has(Bug::OutboxUnbounded);
+        if is_full || !self.has_room_for(message.content.len(), config) {
             return Err(Refused::full("the outbox"));
         }
         let order = self.take_order();
@@ -245,6 +247,9 @@ impl Outbox {
     /// The connection is gone: what was on its way is sent again over the next one. With `silent`, the
     /// next one is there already.
     pub(super) fn handle_disconnected(&mut self, silent: bool, out: &mut Outputs) {
+        if planted::has(Bug::OutboxForgets) {
+            self.entries.retain(|entry| !entry.in_flight());
+        }
         for entry in self.entries.iter_mut().filter(|entry| entry.in_flight()) {
             entry.state = State::Queued;
             if !silent {

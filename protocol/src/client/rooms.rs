@@ -9,6 +9,7 @@ use crate::frame::server::{ReadMarker, Welcome};
 use crate::ids::{Epoch, MessageNo, RoomId, Seq, UserId};
 use crate::limits::{Limits, ROOMS_PER_USER_MAX};
 use crate::model::{Room, User};
+use crate::planted::{self, Bug};
 use crate::view::ClientEvent;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -78,7 +79,8 @@ impl Rooms {
 
     /// The cursors for `hello`, at most as many as a frame has room for.
     pub(super) fn hello_cursors(&self) -> BTreeMap<RoomId, Seq> {
-        self.cursors.iter().take(ROOMS_PER_USER_MAX).map(|(room_id, seq)| (*room_id, *seq)).collect()
+        let most = if planted::has(Bug::CursorsNotTold) { 0 } else { ROOMS_PER_USER_MAX };
+        self.cursors.iter().take(most).map(|(room_id, seq)| (*room_id, *seq)).collect()
     }
 
     /// Forgets everything: someone else is signed in.
@@ -108,7 +110,11 @@ impl Rooms {
                 Some(cursor)
                     if same_epoch && hello.get(&room.id) <= Some(&room.head_seq) && cursor >= from =>
                 {
-                    cursor
+                    if planted::has(Bug::CursorAhead) {
+                        room.head_seq.max(cursor)
+                    } else {
+                        cursor
+                    }
                 }
                 Some(_) => {
                     skipped.push((room.id, room.head_seq));
@@ -144,7 +150,7 @@ impl Rooms {
         state.apply(seq, event, me);
         self.untold |= state.changed;
         if seq <= *cursor {
-            return Place::Drop;
+            return if planted::has(Bug::DeliveredTwice) { Place::Deliver } else { Place::Drop };
         }
         *cursor = seq;
         Place::Deliver

@@ -168,6 +168,14 @@ impl Log {
     ) -> Result<Option<Name>, (super::Invariant, String)> {
         let said = client_id.and_then(|client_id| self.said.get_mut(&client_id));
         let Some(said) = said else {
+            let copied = body::read(content)
+                .filter(|(name, _)| self.said.values().any(|said| said.stored && said.name == *name));
+            if let Some((name, _)) = copied {
+                return Err((
+                    super::Invariant::StoredOnce,
+                    format!("room {room_id}: {name} is stored twice"),
+                ));
+            }
             return Err((
                 super::Invariant::NothingInvented,
                 format!("room {room_id}: nobody said {content:?}"),
@@ -300,6 +308,21 @@ impl Log {
                 && texts.last().is_some_and(|(_, text)| !text.is_empty())
         });
         newest.map(|(id, ..)| *id)
+    }
+
+    /// Whether a user who had this event and was away until the other one was a member all the while.
+    #[must_use]
+    pub fn stayed(&self, user: UserId, room_id: RoomId, from: Seq, to: Seq) -> bool {
+        let stays = self.rooms.get(&room_id).and_then(|room| room.members.get(&user));
+        let covers =
+            |(begin, end): &(Seq, Option<Seq>)| *begin <= from.next() && end.is_none_or(|end| to < end);
+        stays.is_some_and(|stays| stays.iter().any(covers))
+    }
+
+    /// The event that last made someone a member.
+    #[must_use]
+    pub fn joined(&self, user: UserId, room_id: RoomId) -> Option<Seq> {
+        Some(self.rooms.get(&room_id)?.members.get(&user)?.last()?.0)
     }
 
     /// Whether a user may get this event: from joining to leaving, both included.

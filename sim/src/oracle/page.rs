@@ -30,6 +30,10 @@ pub struct Page {
     /// The cursors that were kept last.
     cursors: BTreeMap<RoomId, Seq>,
     was_offline: bool,
+    /// Since when it has been online.
+    pub online_since: u64,
+    /// Nothing reached it while it was being welcomed.
+    pub is_resumed: bool,
 }
 
 /// A room on the page.
@@ -56,9 +60,11 @@ impl Page {
     }
 
     /// How the connection stands now.
-    pub fn connection(&mut self, connection: &Connection) {
+    pub fn connection(&mut self, connection: &Connection, now: u64) {
         if matches!(connection, Connection::Online { .. }) {
             self.times_online += 1;
+            self.is_resumed = !self.is_online();
+            self.online_since = now;
         } else if self.times_online > 0 {
             self.was_offline = true;
         }

@@ -75,6 +75,11 @@ impl World<'_> {
                 self.judge.lock().client(index).reopens = true;
                 handle.close().now_or_never();
             }
+            Act::Quit => {
+                self.did(index, "is closed for good");
+                self.judge.lock().client(index).quits = true;
+                handle.close().now_or_never();
+            }
             Act::Nudge => ask(&handle, |client, now| client.kick(Kick::Online, now)),
             Act::MarkRead { room, unread } => {
                 let room_id = room_id(room);
@@ -215,6 +220,7 @@ fn membership(op: &Op) -> Option<Operation> {
         | Act::Cut
         | Act::Storm
         | Act::Reload
+        | Act::Quit
         | Act::Nudge
         | Act::Revoke
         | Act::Intrude { .. }

@@ -85,7 +85,7 @@ async fn live(site: Site, index: u32) {
         let (options, life) = {
             let mut judge = site.judge.lock();
             let client = judge.client(index);
-            if client.ended {
+            if client.ended || client.quits {
                 return;
             }
             let restored = client.open();
@@ -133,6 +133,7 @@ fn config(knobs: &Knobs) -> Config {
         connect_timeout: millis(knobs.connect_timeout),
         pong_timeout: millis(knobs.pong_timeout),
         in_flight_per_room: knobs.in_flight_per_room,
+        outbox_messages_max: knobs.outbox_messages,
         answer_timeout: millis(knobs.answer_timeout),
         operation_timeout: millis(20_000),
         persist_interval: millis(knobs.persist_interval),

@@ -113,6 +113,7 @@ impl World<'_> {
                     if device.host == host {
                         let client = &mut judge.clients[index];
                         client.handle = None;
+                        client.page.connection = None;
                         client.life += 1;
                     }
                 }

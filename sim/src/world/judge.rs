@@ -7,6 +7,7 @@ use crate::marks::{Mark, sometimes};
 use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
+use crate::plan::Plan;
 use hub::store::LoginId;
 use loadgen::driver::{Handle, Observer};
 use parking_lot::Mutex;
@@ -21,6 +22,11 @@ pub type Shared = Arc<Mutex<Judge>>;
 
 /// Times that a client may go online in any minute.
 const CONNECTS_MAX: usize = 60;
+/// How long it takes at most until everyone has something, while nothing is broken: less than until a
+/// sweep, which makes up for what was not told.
+const PROMPT_MAX: u64 = 2_500;
+/// From so many equal pauses on, nobody draws them.
+const PAUSES_MIN: usize = 8;
 /// How long one who signed out may still be told something, in milliseconds, once faults have ended.
 const REVOKED_MAX: u64 = 20_000;
 
@@ -33,11 +39,40 @@ pub struct Judge {
     pub log: Log,
     /// Everyone.
     pub clients: Vec<Client>,
-    /// When the last fault ends, in milliseconds.
-    pub heals_at: u64,
+    /// What the plan allows.
+    pub terms: Terms,
     /// The first thing that was wrong.
     pub violation: Option<Violation>,
     stored_at: BTreeMap<(RoomId, Seq), u64>,
+    /// Pauses before reconnects, by the number of the attempt.
+    pauses: BTreeMap<u32, Vec<u32>>,
+}
+
+/// What a plan allows. Times are in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// When the last fault ends.
+    pub heals_at: u64,
+    /// Until then nothing breaks.
+    pub calm_until: u64,
+    /// Most events that a resume replays.
+    pub resume_events: u64,
+    /// Most messages of an outbox.
+    pub outbox_messages: usize,
+}
+
+impl Terms {
+    /// Those of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let first = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(u64::MAX);
+        Self {
+            heals_at: plan.heals_at(),
+            calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },
+            resume_events: plan.knobs.resume_events,
+            outbox_messages: plan.knobs.outbox_messages,
+        }
+    }
 }
 
 /// A client, as the judge knows it.
@@ -57,6 +92,8 @@ pub struct Client {
     pub life: u64,
     /// It is to be opened again when it ends.
     pub reopens: bool,
+    /// It is not to be opened again.
+    pub quits: bool,
     /// The number of what it says next.
     pub number: u32,
     /// What it said.
@@ -84,6 +121,7 @@ impl Client {
             handle: None,
             life: 0,
             reopens: false,
+            quits: false,
             number: 0,
             names: BTreeMap::new(),
             acked: Vec::new(),
@@ -108,10 +146,16 @@ impl Client {
 impl Judge {
     /// A judge of these clients.
     #[must_use]
-    pub fn new(log: Log, clients: Vec<Client>, heals_at: u64, keeps: bool) -> Shared {
-        let stored_at = BTreeMap::new();
-        let history = History::new(keeps);
-        Arc::new(Mutex::new(Self { history, log, clients, heals_at, violation: None, stored_at }))
+    pub fn new(log: Log, clients: Vec<Client>, terms: Terms, keeps: bool) -> Shared {
+        Arc::new(Mutex::new(Self {
+            history: History::new(keeps),
+            log,
+            clients,
+            terms,
+            violation: None,
+            stored_at: BTreeMap::new(),
+            pauses: BTreeMap::new(),
+        }))
     }
 
     /// Adds to the history.
@@ -156,6 +200,10 @@ impl Judge {
             ClientEvent::RoomChanged { room } => {
                 if !self.client(index).page.rooms.contains_key(&room.id) {
                     sometimes(Mark::JoinedLater);
+                    self.look(room.id);
+                    if let Some(joined) = self.log.joined(user, room.id) {
+                        self.check_prompt(index, room.id, joined)?;
+                    }
                 }
                 self.client(index).page.know(room)?;
             }
@@ -165,16 +213,23 @@ impl Judge {
             }
             ClientEvent::Event { event } => self.delivered(index, event)?,
             ClientEvent::RoomReset { room_id, head_seq } => {
+                self.check_skip(index, *room_id, *head_seq)?;
                 self.client(index).page.reset(*room_id, *head_seq)?;
                 let text = format!("skips room {room_id} up to event {head_seq}");
                 self.tell(Lane::Client(index), What::Told(text));
             }
             ClientEvent::MessagePending { message } => {
-                self.client(index).page.pending(message);
+                let most = self.terms.outbox_messages;
+                let page = &mut self.client(index).page;
+                page.pending(message);
+                let waiting = page.pending.len();
+                hold!(waiting <= most, Bounded, "{waiting} messages are in an outbox for {most}");
                 self.look(message.room_id);
                 match message.delivery {
                     Delivery::Sending if self.log.is_stored(message.client_id) => sometimes(Mark::Retried),
-                    Delivery::Queued if self.log.is_stored(message.client_id) => sometimes(Mark::UnackedStored),
+                    Delivery::Queued if self.log.is_stored(message.client_id) => {
+                        sometimes(Mark::UnackedStored)
+                    }
                     Delivery::Queued | Delivery::Sending | Delivery::Failed { .. } => {}
                 }
                 if let Delivery::Failed { code, message: why } = &message.delivery
@@ -219,9 +274,10 @@ impl Judge {
     }
 
     fn delivered(&mut self, index: u32, event: &RoomEvent) -> Check {
+        let heals_at = self.terms.heals_at;
         let client = self.client(index);
         let user = client.user;
-        let late = client.revoked_at.map(|at| at.max(self.heals_at) + REVOKED_MAX).filter(|at| *at < now());
+        let late = client.revoked_at.map(|at| at.max(heals_at) + REVOKED_MAX).filter(|at| *at < now());
         hold!(late.is_none(), Revoked, "client{index} gets {event:?} and has signed out");
         let seen = self.log.check_event(event, user)?;
         self.note_stored(seen);
@@ -230,8 +286,40 @@ impl Judge {
         if self.stored_at.get(&(room, seq)).is_some_and(|at| at + 3_000 < now()) {
             sometimes(Mark::NotDelivered);
         }
+        self.check_prompt(index, room, seq)?;
         let (name, kind) = (self.name_of(event), event.kind());
         self.tell(Lane::Client(index), What::Delivered { name, room, seq, kind });
+        Ok(())
+    }
+
+    /// As long as nothing is broken, nobody who is connected waits for a sweep.
+    fn check_prompt(&mut self, index: u32, room: RoomId, seq: Seq) -> Check {
+        let Some(stored_at) = self.stored_at.get(&(room, seq)).copied() else { return Ok(()) };
+        let (due, since) = (stored_at + PROMPT_MAX, self.client(index).page.online_since);
+        let is_late = since <= stored_at && due < now() && due < self.terms.calm_until;
+        hold!(!is_late, Prompt, "event {seq} of room {room} takes {} ms", now() - stored_at);
+        Ok(())
+    }
+
+    /// A client that comes back is given what it missed, unless that is too much or it was out of the room.
+    fn check_skip(&mut self, index: u32, room_id: RoomId, head: Seq) -> Check {
+        self.look(room_id);
+        let most = self.terms.resume_events;
+        let (user, page) = (self.client(index).user, &self.client(index).page);
+        let Some(had) = page.rooms.get(&room_id).map(|room| room.seq).filter(|_| page.is_resumed) else {
+            return Ok(());
+        };
+        let could = head.0.saturating_sub(had.0) <= most && self.log.stayed(user, room_id, had, head);
+        hold!(!could, NoSkips, "room {room_id} is skipped from {had} to {head}, {most} events are replayed");
+        Ok(())
+    }
+
+    /// Who lost a node draws a pause; many who draw the same do not draw.
+    fn check_spread(&mut self, attempt: u32, pause: u32) -> Check {
+        let pauses = self.pauses.entry(attempt).or_default();
+        pauses.push(pause);
+        let same = pauses.len() >= PAUSES_MIN && pauses.iter().all(|other| *other == pause);
+        hold!(!same, Spread, "{} times the pause before attempt {attempt} was {pause} ms", pauses.len());
         Ok(())
     }
 
@@ -242,8 +330,9 @@ impl Judge {
         {
             sometimes(Mark::Drained);
         }
-        client.page.connection(connection);
-        let (expects_end, signed_out) = (client.closing || client.reopens, client.revoked_at.is_some());
+        client.page.connection(connection, now());
+        let (expects_end, signed_out) =
+            (client.closing || client.reopens || client.quits, client.revoked_at.is_some());
         let text = match connection {
             Connection::Online { node } => {
                 let at = now();
@@ -258,7 +347,11 @@ impl Judge {
                 format!("is online on {node}")
             }
             Connection::Connecting { attempt } => format!("connects, attempt {attempt}"),
-            Connection::Offline { retry_in_ms, .. } => format!("is offline, tries again in {retry_in_ms} ms"),
+            Connection::Offline { attempt, retry_in_ms } => {
+                let (attempt, pause) = (*attempt, *retry_in_ms);
+                self.check_spread(attempt, pause)?;
+                format!("is offline, tries again in {pause} ms")
+            }
             Connection::Ended { reason } => {
                 client.ended = !client.reopens;
                 let fits = match reason {
@@ -342,6 +435,13 @@ impl Observer for Ear {
         self.hear(|judge| judge.persist(self.index, persist));
     }
 
+    fn handle_opening(&mut self, beside: usize) {
+        self.hear(|_| {
+            hold!(beside <= 1, Bounded, "opens a connection beside {beside}");
+            Ok(())
+        });
+    }
+
     fn handle_closing(&mut self, code: u16, reason: &'static str) {
         self.hear(|_| {
             if reason == "no pong in time" {
@@ -353,10 +453,8 @@ impl Observer for Ear {
     }
 
     fn handle_closed(&mut self, code: u16) {
-        match CloseCode::from_code(code) {
-            Some(CloseCode::SlowReader) => sometimes(Mark::SlowReader),
-            Some(CloseCode::TokenExpired) => sometimes(Mark::TokenEnded),
-            _ => {}
+        if CloseCode::from_code(code) == Some(CloseCode::TokenExpired) {
+            sometimes(Mark::TokenEnded);
         }
     }
 }

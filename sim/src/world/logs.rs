@@ -5,7 +5,7 @@ use crate::history::{Lane, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::Invariant;
 use crate::plan::Host;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
 use std::sync::Once;
 use tracing::field::{Field, Visit};
@@ -20,10 +20,18 @@ use tracing_subscriber::registry::LookupSpan;
 const EXPLAINED: &[&str] = &["failed to commit a batch", "tasks were still running when the node left"];
 
 /// What nodes say by the way and some run is to have heard.
-const HEARD: &[(&str, Mark)] =
-    &[("reads a gap from the store", Mark::Backfilled), ("reads the store for a cursor", Mark::Lagged)];
+const HEARD: &[(&str, Mark)] = &[
+    ("reads a gap from the store", Mark::Backfilled),
+    ("reads the store for a cursor", Mark::Lagged),
+    ("gives up a connection that does not read", Mark::SlowReader),
+];
+
+/// Errors after something was found to be wrong. A node that does nothing else never gives up its turn, and
+/// the run would not end.
+const AFTER_MAX: u64 = 1_000;
 
 thread_local! {
+    static AFTER: Cell<u64> = const { Cell::new(0) };
     static JUDGE: RefCell<Option<Shared>> = const { RefCell::new(None) };
 }
 
@@ -83,6 +91,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
         let Some(shared) = JUDGE.with_borrow(Clone::clone) else { return };
         let Some(mut judge) = shared.try_lock() else { return };
         judge.tell(lane, What::Logged(format!("{level} {said}")));
+        if level == Level::ERROR && judge.violation.is_some() {
+            assert!(AFTER.replace(AFTER.get() + 1) < AFTER_MAX, "{lane} goes on and on: {said}");
+        }
         if level == Level::ERROR && !EXPLAINED.iter().any(|explained| said.starts_with(explained)) {
             judge.fail(Invariant::NoErrors, format!("{lane} logs an error: {said}"));
         }

@@ -28,7 +28,7 @@ use bus::Bus;
 use clients::Site;
 use futures_util::FutureExt;
 use hub::Hub;
-use judge::{Client, Judge, Shared, now};
+use judge::{Client, Judge, Shared, Terms, now};
 use ledger::Ledger;
 use net::Net;
 use protocol::model::RoomKind;
@@ -140,7 +140,7 @@ impl World<'_> {
         let devices = plan.topology.clients.iter();
         let clients =
             devices.map(|device| Client::new(user_id(device.user), logins[device.user as usize])).collect();
-        let judge = Judge::new(log, clients, plan.heals_at(), keeps_history);
+        let judge = Judge::new(log, clients, Terms::of(&plan), keeps_history);
         let net = Net::new(plan.knobs.segments, plan.net_seed);
         let site = Site::new(plan.clone(), judge.clone(), net.clone());
         let bus = Bus::new(plan.knobs.doorbells_lost, plan.net_seed);
@@ -251,6 +251,15 @@ impl World<'_> {
                     return Some((
                         Invariant::Revoked,
                         format!("client{index} signed out and is still there"),
+                    ));
+                }
+                continue;
+            }
+            if client.quits {
+                if client.page.is_online() {
+                    return Some((
+                        Invariant::Converges,
+                        format!("client{index} was closed and is still there"),
                     ));
                 }
                 continue;

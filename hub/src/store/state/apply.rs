@@ -5,6 +5,7 @@ use crate::rules::{self, Rejection, Verdict};
 use crate::store::op::{Append, Committed, CommittedMessage, Event, Op, Outcome, RoomOp};
 use protocol::event::{RoomCreated, RoomEvent};
 use protocol::model::{Role, RoomKind};
+use protocol::planted::{self, Bug};
 use protocol::{ClientId, MessageNo, RoomId, Seq, Timestamp, UserId};
 
 /// Who does something where and when.
@@ -106,6 +107,9 @@ impl State {
     ) -> Result<Event, Rejection> {
         let room = self.rooms.get_mut(&request.room_id).ok_or(Rejection::NotMember)?;
         room.head_seq = room.head_seq.next();
+        if planted::has(Bug::SeqWithHoles) && request.at.0.is_multiple_of(16) {
+            room.head_seq = room.head_seq.next();
+        }
         let at = (request.room_id, room.head_seq);
         let event = event(room.head_seq);
         if !changes.new_rooms.contains(&request.room_id) {
