@@ -6,6 +6,10 @@ use crate::rng::Rng;
 
 /// How often nothing breaks, so that nobody may wait for anything.
 const CALM_PERCENT: u64 = 12;
+/// How often all nodes die or leave while people talk.
+const DEPARTURE_PERCENT: u64 = 15;
+/// How often someone is let into a room and removed from it in quick succession.
+const TURNOVER_PERCENT: u64 = 30;
 /// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
 /// since a node's backlog of connections is as narrow.
 const NARROW: usize = 64;
@@ -25,6 +29,8 @@ pub fn plan(seed: u64) -> Plan {
     if knobs.tcp_capacity == NARROW {
         overwhelm(&topology, &knobs, &mut ops, &mut faults);
     }
+    departure(&mut Rng::new(seed, "departure"), &topology, &mut ops, &mut faults);
+    turnover(&mut Rng::new(seed, "turnover"), &topology, length, &mut ops, &mut faults);
     if Rng::new(seed, "calm").chance(CALM_PERCENT) {
         knobs.doorbells_lost = 0;
         faults.clear();
@@ -53,6 +59,61 @@ fn overwhelm(topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, faults: &mut
     ops.sort_by_key(|op| op.at);
     faults.push(Fault { at: AT, until: AT + 8_000 + knobs.slow_reader, harm: Harm::SlowReader { client } });
     faults.sort_by_key(|fault| fault.at);
+}
+
+/// Nodes die or leave one after the other while people talk; who is online is watched, and one goes for good.
+fn departure(rng: &mut Rng, topology: &Topology, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    if !rng.chance(DEPARTURE_PERCENT) {
+        return;
+    }
+    let Some(room) = topology.rooms.first() else { return };
+    let devices = (0..).zip(&topology.clients);
+    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
+    let (Some((watcher, watches)), Some((client, goes))) = (members.next(), members.next()) else { return };
+    ops.push(Op { at: 800, client: watcher, act: Act::Watch { room: 0 } });
+    let say = |number: u64| Op { at: 1_000 + 80 * number, client, act: Act::Say { room: 0, padding: 0 } };
+    ops.extend((0..40).map(say));
+    // The same words twice are two messages.
+    let odd = Act::SayOdd { room: 0, odd: Odd::Emoji };
+    ops.extend([1_100, 4_000].map(|at| Op { at, client, act: odd }));
+    if watches.user != goes.user {
+        ops.push(Op { at: 6_500, client, act: Act::Quit });
+    }
+    ops.sort_by_key(|op| op.at);
+    let leaves = rng.chance(50);
+    for (hub, at) in (0..topology.hubs).zip((1_500..).step_by(700)) {
+        let harm = if leaves { Harm::Drain { hub } } else { Harm::Crash { host: Host::Hub(hub) } };
+        faults.push(Fault { at, until: at + 2_000, harm });
+    }
+    faults.sort_by_key(|fault| fault.at);
+}
+
+/// Someone is let into a room, removed, and let in again, and is perhaps away meanwhile.
+fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    if !rng.chance(TURNOVER_PERCENT) {
+        return;
+    }
+    let devices = || (0..).zip(&topology.clients);
+    let room = number(rng.below(topology.rooms.len() as u64));
+    let members = &topology.rooms[room as usize].members;
+    let owner = devices().find(|(_, device)| members.first() == Some(&device.user));
+    let other = devices().find(|(_, device)| !members.contains(&device.user));
+    let (Some((client, owner)), Some((_, other))) = (owner, other) else { return };
+    let (say, user) = (Act::Say { room, padding: 0 }, other.user);
+    let (invite, kick) = (Act::Invite { room, user }, Act::Kick { room, user });
+    let begin = rng.between(1_000, length / 2);
+    // What a client keeps, it keeps now and then.
+    let pause = rng.pick(&[300, 1_000, 2_500]);
+    for (step, act) in (0..).zip([invite, say, kick, say, invite, say]) {
+        ops.push(Op { at: begin + step * pause, client, act });
+    }
+    ops.sort_by_key(|op| op.at);
+    if owner.host != other.host && rng.chance(50) {
+        let (at, until) = (begin + pause + pause / 2, begin + 5 * pause);
+        // A machine without power comes back with what its clients kept.
+        faults.push(Fault { at, until, harm: Harm::PowerCut { host: Host::Clients(other.host) } });
+        faults.sort_by_key(|fault| fault.at);
+    }
 }
 
 fn topology(rng: &mut Rng) -> Topology {
@@ -150,9 +211,9 @@ const DRAWS: &[(u64, Draw)] = &[
     (2, |_, _, _| Act::Reload),
     (1, |_, _, _| Act::Nudge),
     (1, |_, _, _| Act::Revoke),
-    (1, |rng, room, _| Act::SayOdd {
+    (3, |rng, room, _| Act::SayOdd {
         room,
-        odd: rng.pick(&[Odd::Empty, Odd::Largest, Odd::TooLarge, Odd::Nul, Odd::Emoji]),
+        odd: rng.pick(&[Odd::Empty, Odd::Largest, Odd::TooLarge, Odd::Nul, Odd::Emoji, Odd::Emoji]),
     }),
     (2, |rng, room, _| Act::Intrude {
         room,
