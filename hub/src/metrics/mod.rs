@@ -106,8 +106,12 @@ pub struct BrokerNow {
     pub reconnects: u64,
     /// Publications that went out.
     pub published: u64,
+    /// Publications that wait to go out, or to be confirmed.
+    pub publications_waiting: usize,
     /// Publications that came in.
     pub received: u64,
+    /// Publications that came in and wait for the node.
+    pub handover_waiting: usize,
     /// Publications that were given up before they went out.
     pub publications_dropped: u64,
     /// Publications that came in and were dropped.
@@ -187,6 +191,10 @@ impl BrokerNow {
         let help = "For how long they may have been getting lost";
         registry.register_with_unit("degraded", help, Unit::Seconds, degraded);
         registry.register("topics", "Topics that are subscribed to", gauge(self.topics));
+        let help = "Publications that wait to go out, or to be confirmed";
+        registry.register("publications_waiting", help, gauge(self.publications_waiting));
+        let help = "Publications that came in and wait for the hub";
+        registry.register("handover_waiting", help, gauge(self.handover_waiting));
         let counters = [
             ("reconnects", "Connections to the broker that were lost and made again", self.reconnects),
             ("published", "Publications that went out", self.published),

@@ -167,6 +167,7 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(ready(&nodes[0]).await, json!({ "ready": true, "broker": "degraded", "store": "ok" }));
     assert_eq!(nodes[1].metric("hub_broker_up").await, Some(0.0));
+    assert!(nodes[0].metric("hub_broker_publications_waiting").await.unwrap() >= 35.0);
     assert!(nodes[1].metric("hub_broker_degraded_seconds").await.unwrap() > 0.0);
     assert!(nodes[1].metric("hub_sweep_gaps_total").await.unwrap() >= 5.0, "what was timed came by sweeps");
     assert!(nodes[1].metric("hub_backfills_total").await.unwrap() >= 5.0);
