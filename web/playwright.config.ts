@@ -3,8 +3,8 @@ import { defineConfig } from '@playwright/test';
 /** Where the page on the fake client is served. */
 const PAGE_PORT = Number(process.env.HUBBUB_PAGE_PORT ?? 4179);
 
-/** The tests of page and hub together bring what they need; only the page's own need a server. */
-const LIVE_ONLY = /--project[= ]live/.test(process.argv.join(' '));
+/** The tests of page and hub together have what they need; only the page's own need a server. */
+const LIVE_ONLY = /--project[= ](live|compose)/.test(process.argv.join(' '));
 
 export default defineConfig({
   outputDir: 'test-results/output',
@@ -42,6 +42,14 @@ export default defineConfig({
       testDir: 'tests/live',
       // A hub starts, hashes passwords and is killed within a test, two at a time on few cores.
       timeout: 180_000,
+      expect: { timeout: 15_000 },
+      use: { screenshot: 'only-on-failure', actionTimeout: 30_000 },
+    },
+    {
+      // Against the cluster that `cargo xtask compose-test` started.
+      name: 'compose',
+      testDir: 'tests/compose',
+      timeout: 300_000,
       expect: { timeout: 15_000 },
       use: { screenshot: 'only-on-failure', actionTimeout: 30_000 },
     },

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod limits;
+pub mod metrics;
 pub mod presence;
 pub mod random;
 pub mod room;

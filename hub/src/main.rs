@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Parser;
 use embedded::EmbeddedPages;
 use hub::config::{Cli, Command, Config, ConfigCommand};
-use hub::server::{Deps, Stops, migrate, raise_file_limit, serve, tcp};
+use hub::server::{Deps, Stops, migrate, probe, raise_file_limit, serve, tcp};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => run(config).map(|()| ExitCode::SUCCESS),
         Command::Migrate => migrate(&config).map(|()| ExitCode::SUCCESS),
+        Command::Health => probe(config.listen).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check) => {
             print!("{}", config.report(&cli.settings));
             Ok(ExitCode::SUCCESS)

@@ -3,9 +3,11 @@
 
 mod assemble;
 mod patient;
+mod probe;
 mod process;
 
 pub use assemble::migrate;
+pub use probe::probe;
 pub use process::{Stops, raise_file_limit};
 
 use crate::auth::Auth;

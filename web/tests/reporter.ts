@@ -1,4 +1,4 @@
-// Prints each failed test whole and, as the last line, how many passed and failed.
+// Prints what tests say, each failed test whole and, as the last line, how many passed and failed.
 
 import type {
   FullConfig,
@@ -26,6 +26,10 @@ export default class Closing implements Reporter {
   onError(error: TestError): void {
     this.#broken += 1;
     console.log(error.stack ?? error.message ?? 'an error without a text');
+  }
+
+  onStdOut(chunk: string | Buffer): void {
+    process.stdout.write(`  ${chunk}`);
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {

@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, cluster, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
+use crate::{budget, cluster, compose, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +56,37 @@ enum Command {
     },
     /// Start and end a cluster on this machine without containers: Postgres, Redis, hubs and Nginx
     Cluster(ClusterArgs),
+    /// What docker-compose.yml needs beside it
+    Compose(ComposeArgs),
+    /// Run docker-compose.yml for real and test it; skipped where there is no container engine
+    ComposeTest(ComposeTestArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ComposeArgs {
+    #[command(subcommand)]
+    pub(crate) command: ComposeCommand,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum ComposeCommand {
+    /// Draw the secrets into .env, unless they are there
+    Env,
+    /// Build the hub for the image's target `prebuilt` (HUB_BUILD_TARGET=prebuilt)
+    Prebuilt,
+}
+
+#[derive(Args)]
+pub(crate) struct ComposeTestArgs {
+    /// Make the images that cannot be pulled out of Debian's packages, under the upstream names (as root)
+    #[arg(long)]
+    pub(crate) stand_ins: bool,
+    /// Build the hub inside, as the image does by default, rather than outside
+    #[arg(long)]
+    pub(crate) inside: bool,
+    /// Leave the cluster running
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Args)]
@@ -125,6 +156,9 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Sim { args } = &command {
         return ended(Err(sim::replace(args)));
     }
+    if let Command::Compose(args) = &command {
+        return ended(compose::run(&report, args));
+    }
     work(&command, &report);
     if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -141,7 +175,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
 
 fn work(command: &Command, report: &Report) {
     match command {
-        Command::Run(_) | Command::Cluster(_) | Command::Sim { .. } => {}
+        Command::Run(_) | Command::Cluster(_) | Command::Compose(_) | Command::Sim { .. } => {}
         Command::Test => test::run(report),
         Command::Lint => lint::run(report),
         Command::Tidy => tidy::step(report),
@@ -163,6 +197,7 @@ fn work(command: &Command, report: &Report) {
             }
             e2e::run(report, project.as_deref(), args);
         }
+        Command::ComposeTest(args) => compose::test(report, args),
         Command::Budget => {
             web::build(report);
             budget::check(report);

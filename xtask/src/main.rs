@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod cmd;
 mod codegen;
+mod compose;
 mod e2e;
 mod host;
 mod lint;

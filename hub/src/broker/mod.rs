@@ -89,8 +89,12 @@ pub struct BrokerStatus {
     pub reconnects: u64,
     /// Publications that went out.
     pub published: u64,
+    /// Publications that wait to go out, or to be confirmed.
+    pub publications_waiting: usize,
     /// Publications of other nodes that came in.
     pub received: u64,
+    /// Publications that came in and wait for the node.
+    pub handover_waiting: usize,
     /// Publications that were given up, for the queue was full or they were refused.
     pub publications_dropped: u64,
     /// Publications that came in and were dropped, for the node was too slow to take them.

@@ -47,6 +47,8 @@ pub enum Command {
     /// Bring the database to this version's schema and exit; nodes on Postgres need it before they
     /// serve. Several may do so at once.
     Migrate,
+    /// Ask the node that serves with these settings whether it lives, and exit: 0 if it does, 1 if not.
+    Health,
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -10,6 +10,7 @@ mod health;
 mod layers;
 mod members;
 mod messages;
+mod metrics;
 mod openapi;
 mod pages;
 mod rooms;

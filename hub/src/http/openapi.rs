@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::ErrorBody;
-use super::{accounts, health, members, messages, rooms};
+use super::{accounts, health, members, messages, metrics, rooms};
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
@@ -56,6 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(members::routes())
         .merge(messages::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
 }
 
 /// The description.

@@ -2,6 +2,7 @@
 
 use crate::broker::{BrokerError, Topic};
 use crate::limits::bounds::FEED_READ_DEADLINE;
+use crate::metrics::Metrics;
 use crate::room::attendance::Attendance;
 use crate::room::bell::Subscriber;
 use crate::room::feed::Feed;
@@ -147,7 +148,7 @@ impl Room {
 
     /// Reads what the feed misses until it misses nothing. One at a time; a second call returns
     /// at once.
-    pub(super) async fn repair(&self, store: &dyn Store) {
+    pub(super) async fn repair(&self, store: &dyn Store, metrics: &Metrics) {
         if self.is_repairing.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -168,6 +169,7 @@ impl Room {
             let backfill = self.order.lock().feed.as_mut().and_then(|feed| feed.poll_backfill(now));
             let Some(backfill) = backfill else { continue };
             tracing::debug!(room = %self.id, after = %backfill.after, "reads a gap from the store");
+            metrics.backfills.inc();
             let result = read(store.events(self.id, backfill.after, backfill.limit)).await;
             let now = tokio::time::Instant::now().into_std();
             match result {
@@ -175,6 +177,7 @@ impl Room {
                     self.with_feed(Seq(0), |feed, due| feed.handle_backfill(events, now, due));
                 }
                 Err(error) => {
+                    metrics.backfills_failed.inc();
                     tracing::warn!(room = %self.id, %error, "failed to backfill a room");
                     self.with_feed(Seq(0), |feed, _| feed.handle_backfill_failed(now));
                 }

@@ -20,6 +20,7 @@ pub use users::UserStream;
 pub use writer::{Permit, SubmitError, Writer};
 
 use crate::broker::{Broker, BrokerEvent, BrokerSink, Topic};
+use crate::metrics::{self, BrokerNow, Metrics};
 use crate::store::{Event, Membership, Store, StoreError};
 use bell::Subscriber;
 use bytes::Bytes;
@@ -68,6 +69,7 @@ pub struct Rooms {
     stop: CancellationToken,
     resync: tokio::sync::Notify,
     attendance: Arc<Attendance>,
+    metrics: Arc<Metrics>,
 }
 
 impl Rooms {
@@ -96,7 +98,14 @@ impl Rooms {
             stop,
             resync: tokio::sync::Notify::new(),
             attendance,
+            metrics: Arc::default(),
         })
+    }
+
+    /// What this node counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Attaches a connection to a room: from here on its bell rings for every event that comes
@@ -194,9 +203,9 @@ impl Rooms {
         if planted::has(Bug::NoBackfill) {
             return;
         }
-        let (store, stop) = (Arc::clone(&self.store), self.stop.clone());
+        let (store, metrics, stop) = (Arc::clone(&self.store), Arc::clone(&self.metrics), self.stop.clone());
         self.tasks.spawn(async move {
-            stop.run_until_cancelled(room.repair(store.as_ref())).await;
+            stop.run_until_cancelled(room.repair(store.as_ref(), &metrics)).await;
         });
     }
 
@@ -235,6 +244,28 @@ impl Rooms {
         self.show_typing(&typing);
         let publication = Ephemeral::Typing { node: self.node.clone(), typing };
         self.broker.publish(topic, protocol::encode(&publication).into());
+    }
+
+    /// How they stand, as Prometheus is told.
+    #[must_use]
+    pub fn now(&self) -> metrics::Now {
+        let status = self.broker.status();
+        metrics::Now {
+            rooms_active: self.active_rooms(),
+            ring_bytes: self.ring_bytes(),
+            broker: BrokerNow {
+                degraded_for: status.degraded_for,
+                topics: status.topics,
+                reconnects: status.reconnects,
+                published: status.published,
+                publications_waiting: status.publications_waiting,
+                received: status.received,
+                handover_waiting: status.handover_waiting,
+                publications_dropped: status.publications_dropped,
+                handover_dropped: status.handover_dropped,
+            },
+            ..metrics::Now::default()
+        }
     }
 
     /// How many bytes the rings hold.
@@ -307,6 +338,7 @@ impl BrokerSink for Sink {
             }
             BrokerEvent::Resync if planted::has(Bug::NoResync) => {}
             BrokerEvent::Resync => {
+                self.0.metrics.resyncs.inc();
                 self.0.resync.notify_one();
                 self.0.attendance.handle_doubt();
             }

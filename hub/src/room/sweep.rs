@@ -30,7 +30,9 @@ impl Rooms {
                     continue;
                 }
             }
+            self.metrics.sweeps.inc();
             if let Err(error) = self.sweep().await {
+                self.metrics.sweeps_failed.inc();
                 tracing::warn!(%error, "failed to compare heads with the store");
             }
             swept_at = tokio::time::Instant::now();
@@ -60,6 +62,7 @@ impl Rooms {
                 if let Some(room) = room
                     && room.handle_head(head, now())
                 {
+                    self.metrics.sweep_gaps.inc();
                     self.repair(room);
                 }
             }

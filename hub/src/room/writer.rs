@@ -80,6 +80,12 @@ impl Writer {
         (Self { jobs }, run(store, rooms, queue, stop))
     }
 
+    /// How many operations wait.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// A place in the queue, if there is one now.
     #[must_use]
     pub fn try_reserve(&self) -> Option<Permit> {
@@ -134,17 +140,30 @@ async fn run(
 
 async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
     let (batch, answers): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.append, job.answer)).unzip();
+    let metrics = rooms.metrics();
+    metrics.batch.observe(batch.len() as f64);
     let answers = if planted::has(Bug::AckBeforeCommit) {
         wrong::answer(store, &batch, answers).await
     } else {
         answers
     };
     let result = tokio::time::timeout(COMMIT_DEADLINE, store.append(batch)).await;
+    let result = result.unwrap_or_else(|_| Err(StoreError::Unknown("commit took too long".into())));
     let outcomes = match result {
-        Ok(Ok(outcomes)) => outcomes,
-        Ok(Err(error)) => return refuse(answers, &error),
-        Err(_) => return refuse(answers, &StoreError::Unknown("commit took too long".into())),
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            metrics.operations_failed.inc_by(answers.len() as u64);
+            return refuse(answers, &error);
+        }
     };
+    for outcome in &outcomes {
+        let counter = match outcome {
+            Ok(Committed { message: Some(_), .. }) => &metrics.messages_acked,
+            Ok(Committed { message: None, .. }) => &metrics.operations_acked,
+            Err(_) => &metrics.operations_rejected,
+        };
+        counter.inc();
+    }
     debug_assert_eq!(outcomes.len(), answers.len(), "an outcome for each operation");
     let events = outcomes.iter().flatten().flat_map(|committed| &committed.events).cloned().collect();
     rooms.handle_committed(events);

@@ -15,6 +15,7 @@ use crate::presence::redis::RedisPresence;
 use crate::presence::{Incarnation, Presence, PresenceTimes};
 use crate::random::{Random, SystemRandom};
 use crate::store::Store;
+use crate::store::measured::Measured;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use anyhow::Context;
@@ -76,13 +77,13 @@ async fn open_store(config: &StoreConfig, random: &dyn Random) -> anyhow::Result
             let store = SqliteStore::open(path, new_epoch(random))
                 .await
                 .with_context(|| format!("failed to open the database {}", path.display()))?;
-            Ok(Arc::new(store))
+            Ok(Arc::new(Measured::new(store)))
         }
         StoreConfig::Postgres { url, connections } => {
             let store = PostgresStore::open(url.as_str(), *connections, new_epoch(random))
                 .await
                 .context("failed to open the database of DATABASE_URL")?;
-            Ok(Arc::new(store))
+            Ok(Arc::new(Measured::new(store)))
         }
     }
 }

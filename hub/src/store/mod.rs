@@ -4,6 +4,7 @@
 mod checked;
 mod columns;
 mod login;
+pub mod measured;
 pub mod memory;
 mod migrations;
 pub mod op;
@@ -20,6 +21,7 @@ pub use user::{
     Account, AccountKey, CreateUserError, LoginId, NewLogin, NewUser, RefreshHash, Rotated, Rotation,
 };
 
+use crate::metrics::Timings;
 use async_trait::async_trait;
 use protocol::frame::server::ReadMarker;
 use protocol::model::{Anchor, Member, Message, MessagePage, Room, RoomListing, User};
@@ -164,6 +166,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Round trip to the store, for `/ready`.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// How long its calls take, if that is measured.
+    fn timings(&self) -> Option<&Timings> {
+        None
+    }
 
     /// Waits for what is under way and lets go of files and connections.
     async fn close(&self);

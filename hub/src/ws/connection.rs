@@ -28,6 +28,7 @@ pub(super) async fn run(socket: WebSocket, node: Arc<Connections>) {
     let mut connection = Connection::new(node, Outgoing::new(sink));
     let code = connection.serve(stream).await;
     if let Some(code) = code {
+        connection.node.rooms.metrics().count_closed(code.code());
         connection.close(code).await;
     }
 }
@@ -200,9 +201,7 @@ impl Connection {
         match done {
             Some(Done::Page(room_id, events)) => {
                 self.lagging = None;
-                for event in events {
-                    self.admit(&RingEvent::from(event));
-                }
+                self.admit_all(events.into_iter().map(RingEvent::from));
                 self.session.handle_page_sent(room_id);
             }
             Some(done) => self.finish(done),
@@ -235,7 +234,7 @@ impl Connection {
             subscription.look();
             match subscription.room().read(after, PULL_EVENTS_MAX, PULL_BYTES_MAX) {
                 RingRead::Events { events, is_all } => {
-                    events.iter().for_each(|event| self.admit(event));
+                    self.admit_all(events);
                     if is_all {
                         self.session.handle_up_to_date(room_id);
                     } else {
@@ -265,12 +264,19 @@ impl Connection {
         }
     }
 
-    fn admit(&mut self, RingEvent { event, frame }: &RingEvent) {
-        match self.session.admit(event) {
-            Admission::Send | Admission::SendLast => self.out.push_shared(frame),
-            Admission::Skip => {}
-            Admission::Gap => log_gap(event),
+    fn admit_all(&mut self, events: impl IntoIterator<Item = RingEvent>) {
+        let mut delivered = 0;
+        for RingEvent { event, frame } in events {
+            match self.session.admit(&event) {
+                Admission::Send | Admission::SendLast => {
+                    self.out.push_shared(&frame);
+                    delivered += 1;
+                }
+                Admission::Skip => {}
+                Admission::Gap => log_gap(&event),
+            }
         }
+        self.node.rooms.metrics().events_delivered.inc_by(delivered);
     }
 
     fn start_drain(&mut self) {

@@ -129,6 +129,7 @@ impl Open {
     /// None when the node has as many as it takes.
     fn try_new(connections: &Arc<Connections>) -> Option<Self> {
         let before = connections.open.fetch_add(1, Ordering::Relaxed);
+        connections.rooms.metrics().connections.inc();
         let open = Self(Arc::clone(connections));
         (before < connections.settings.connections_max).then_some(open)
     }
@@ -137,6 +138,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.rooms.metrics().connections.dec();
     }
 }
 

@@ -97,6 +97,12 @@ async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
     }
     assert_eq!(hubs, BTreeSet::from(["hub-1", "hub-2", "hub-3"].map(str::to_owned)));
 
+    // What a hub counts is for the inside.
+    let metrics = async |port: u16| {
+        reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().status().as_u16()
+    };
+    assert_eq!((metrics(layout.port()).await, metrics(layout.hub_port(1)).await), (404, 200));
+
     // A hub is killed while several send, without naming what they send; through the front nobody
     // notices, and nothing is said twice.
     let messages = format!("{front}/api/rooms/{room}/messages");

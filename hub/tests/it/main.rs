@@ -4,6 +4,7 @@
 mod broker;
 mod cluster;
 mod http;
+mod metrics;
 mod pair;
 mod presence;
 mod store;

@@ -3,7 +3,7 @@
 import { expect } from '@playwright/test';
 import type { Message } from '../../src/lib/protocol/Message';
 import type { MessagePage } from '../../src/lib/protocol/MessagePage';
-import type { Hub } from './hub.ts';
+import type { Front } from './hub.ts';
 import { PASSWORD } from './person.ts';
 
 const PAGE = 100;
@@ -14,7 +14,7 @@ export class Api {
     readonly token: string,
   ) {}
 
-  static async signIn(hub: Hub, username: string): Promise<Api> {
+  static async signIn(hub: Front, username: string): Promise<Api> {
     const origin = `http://127.0.0.1:${hub.port}`;
     const answer = await fetch(`${origin}/api/login`, {
       method: 'POST',

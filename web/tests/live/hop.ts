@@ -16,6 +16,7 @@ export class Hop {
   readonly #pairs = new Set<Pair>();
   readonly #server: Server;
   #webSockets = 0;
+  #node: string | undefined;
 
   private constructor(readonly target: number) {
     this.#server = createServer({ allowHalfOpen: true }, (near) => this.#accept(near));
@@ -43,6 +44,11 @@ export class Hop {
   /** WebSockets that are open now. */
   get webSocketsOpen(): number {
     return [...this.#pairs].filter((pair) => pair.webSocket).length;
+  }
+
+  /** The node that last welcomed a client here, by the name that it gave itself. */
+  get node(): string | undefined {
+    return this.#node;
   }
 
   /** Resets every connection, and every new one at once. */
@@ -90,7 +96,11 @@ export class Hop {
       }
       far.write(bytes);
     });
-    far.on('data', (bytes) => near.write(bytes));
+    far.on('data', (bytes) => {
+      // Text inside of a frame has its quotes escaped.
+      if (pair.webSocket) this.#node = /"node":"([^"]+)"/.exec(bytes.toString('latin1'))?.[1] ?? this.#node;
+      near.write(bytes);
+    });
     near.on('end', () => far.end());
     far.on('end', () => near.end());
     far.on('error', () => this.#drop(pair));

@@ -13,7 +13,12 @@ const STOP_TIMEOUT_MS = 10_000;
 /** What is kept of the hub's log, for a test that failed. */
 const LOG_CHARS_MAX = 200_000;
 
-export class Hub {
+/** Where people reach a hub: itself, or a proxy in front of several. */
+export interface Front {
+  readonly port: number;
+}
+
+export class Hub implements Front {
   log = '';
   #process: ChildProcess | undefined;
 

@@ -2,7 +2,7 @@
 
 import { type Browser, type BrowserContext, expect, type Locator, type Page } from '@playwright/test';
 import { Hop } from './hop.ts';
-import type { Hub } from './hub.ts';
+import type { Front } from './hub.ts';
 
 export const PASSWORD = 'correct horse battery';
 
@@ -31,7 +31,7 @@ export class Person {
     this.#watch(page);
   }
 
-  static async arrive(browser: Browser, hub: Hub, username: string): Promise<Person> {
+  static async arrive(browser: Browser, hub: Front, username: string): Promise<Person> {
     const hop = await Hop.open(hub.port);
     const context = await browser.newContext({ baseURL: hop.origin, reducedMotion: 'reduce' });
     return new Person(username, context, await context.newPage(), hop);

@@ -2,7 +2,7 @@
 
 import { expect } from '@playwright/test';
 import { Api } from './api.ts';
-import type { Hub } from './hub.ts';
+import type { Front } from './hub.ts';
 import type { Person } from './person.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { Person } from './person.ts';
  * they were said, and every person's page shows exactly what the room holds, in that order.
  */
 export async function expectSame(
-  hub: Hub,
+  hub: Front,
   roomId: number,
   people: readonly Person[],
   said: Record<string, readonly string[]>,

@@ -24,11 +24,7 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
     if let Ok(secret) = fs::read_to_string(path) {
         return Ok(secret.trim().to_owned());
     }
-    let mut bytes = [0; SECRET_BYTES];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .context("failed to draw a secret")?;
-    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = draw_secret()?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -37,6 +33,18 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
         .with_context(|| format!("failed to write {}", path.display()))?;
     file.write_all(secret.as_bytes())?;
     Ok(secret)
+}
+
+/// Draws a secret: digits and letters, which need no quotes anywhere.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn draw_secret() -> Result<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("failed to draw a secret")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The last lines of a log that are not blank, at most `count`; none of a log that cannot be read.

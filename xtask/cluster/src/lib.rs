@@ -12,7 +12,7 @@ mod process;
 mod programs;
 
 pub use components::{Component, Status};
-pub use files::last_lines;
+pub use files::{draw_secret, last_lines};
 pub use host::which;
 pub use http::get;
 pub use layout::{Layout, Spec};

@@ -83,6 +83,13 @@ pub(crate) fn cluster() -> Result<Outcome> {
     ensure("a cluster", "postgres, redis, nginx", cluster_packages)
 }
 
+/// Makes sure that what makes stand-ins of images is there.
+pub(crate) fn debootstrap() -> Result<Outcome> {
+    ensure("stand-ins", "debootstrap", || {
+        host::which("debootstrap").is_none().then_some("debootstrap").into_iter().collect()
+    })
+}
+
 fn cluster_packages() -> Vec<&'static str> {
     ::cluster::missing().iter().map(|missing| missing.package).collect()
 }

@@ -36,6 +36,11 @@ impl Handover {
         (Arc::new(Self { queue, bytes: AtomicUsize::new(0), doubt: Notify::new(), counters }), out)
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Puts in a publication, or drops it. Does not wait.
     pub(super) fn publication(&self, topic: Topic, payload: Arc<str>) {
         let length = payload.len();

@@ -144,9 +144,14 @@ impl Outbox {
         self.queues.iter().all(|(owner, queue)| owner.is_some() && queue.is_up)
     }
 
+    /// How many wait or are under way.
+    pub(super) fn len(&self) -> usize {
+        self.in_flight + self.queues.values().map(|queue| queue.waiting.len()).sum::<usize>()
+    }
+
     /// Whether nothing waits and nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.in_flight == 0 && self.queues.values().all(|queue| queue.waiting.is_empty())
+        self.len() == 0
     }
 }
 
@@ -183,6 +188,7 @@ mod tests {
         assert_eq!(payloads(&outbox.take(&server(1), 2, 2)), ["ccc"], "the first always fits");
         assert_eq!(payloads(&outbox.take(&server(1), 2, 2)), ["d"]);
         assert!(outbox.take(&server(1), 2, 2).is_empty() && !outbox.is_empty());
+        assert_eq!(outbox.len(), 4, "until they are confirmed");
         outbox.confirm(4);
         assert!(outbox.is_empty());
     }

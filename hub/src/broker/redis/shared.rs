@@ -159,7 +159,9 @@ impl Shared {
             topics: self.table.lock().len(),
             reconnects: self.counters.reconnects.get(),
             published: self.counters.published.get(),
+            publications_waiting: self.outbox.lock().len(),
             received: self.counters.received.get(),
+            handover_waiting: self.handover.len(),
             publications_dropped: self.counters.publications_dropped.get(),
             handover_dropped: self.counters.handover_dropped.get(),
         }

@@ -1,5 +1,6 @@
 //! Whole nodes over Redis: people on different nodes talk, with Redis and without it.
 
+use crate::support::postgres::Database;
 use crate::support::redis::{RedisServer, redis_broker};
 use crate::support::{Client, NodeBuilder, TestNode, eventually};
 use hub::server::NodeSettings;
@@ -15,13 +16,16 @@ async fn nodes(url: &str, count: usize) -> Vec<TestNode> {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Epoch(1)));
     let mut nodes = Vec::new();
     for n in 1..=count {
-        let name = format!("hub-{n}");
-        let broker = Arc::new(redis_broker(url, &name));
-        let settings = NodeSettings { node: NodeId(name), ..NodeSettings::default() };
-        let store = Arc::clone(&store);
-        nodes.push(NodeBuilder { store, broker, settings, ..NodeBuilder::default() }.start().await);
+        nodes.push(node(url, n, Arc::clone(&store)).await);
     }
     nodes
+}
+
+async fn node(url: &str, n: usize, store: Arc<dyn Store>) -> TestNode {
+    let name = format!("hub-{n}");
+    let broker = Arc::new(redis_broker(url, &name));
+    let settings = NodeSettings { node: NodeId(name), ..NodeSettings::default() };
+    NodeBuilder { store, broker, settings, ..NodeBuilder::default() }.start().await
 }
 
 /// What a node tells of its parts.
@@ -46,8 +50,8 @@ async fn read_until(client: &mut Client, last: &str) -> Vec<String> {
     }
 }
 
-/// Three people in one room, each on a node of their own.
-async fn three(nodes: &[TestNode]) -> (u64, Vec<Client>) {
+/// As many people in one room as there are nodes, three at most, each on a node of their own.
+async fn people(nodes: &[TestNode]) -> (u64, Vec<Client>) {
     let mut clients = Vec::new();
     for (node, name) in nodes.iter().zip(["mira", "jun", "ada"]) {
         let user = node.user(name).await;
@@ -64,7 +68,7 @@ async fn three(nodes: &[TestNode]) -> (u64, Vec<Client>) {
 async fn a_message_reaches_every_node_and_redis_shows_it_plainly() {
     let redis = RedisServer::start(&[]).await;
     let nodes = nodes(&redis.url(), 3).await;
-    let (room, mut clients) = three(&nodes).await;
+    let (room, mut clients) = people(&nodes).await;
     let seen = redis.dir.path().join("psubscribe");
     let _cli = redis.cli_into(&["psubscribe", "room:*"], &seen);
     let shown = || std::fs::read_to_string(&seen).unwrap();
@@ -85,6 +89,31 @@ async fn a_message_reaches_every_node_and_redis_shows_it_plainly() {
     assert_eq!((&message["room_id"], &message["username"]), (&json!(room), &json!("mira")));
     for field in ["message_id", "user_id", "content", "created_at"] {
         assert!(!message[field].is_null(), "{field} in {message}");
+    }
+}
+
+#[tokio::test]
+async fn on_postgres_what_any_node_acks_reaches_the_members_on_each() {
+    let redis = RedisServer::start(&[]).await;
+    for count in [2, 3] {
+        let database = Database::new().await;
+        let mut nodes = Vec::new();
+        // One more than people, with nobody on it; each with a store of its own, and one database.
+        for n in 1..=count + 1 {
+            nodes.push(node(&redis.url(), n, Arc::new(database.open().await)).await);
+        }
+        let (room, mut clients) = people(&nodes[..count]).await;
+        for sender in 0..count {
+            let content = format!("of {sender}");
+            assert_eq!(clients[sender].say(room, &content).await["type"], "ack");
+            for reader in (0..count).filter(|reader| *reader != sender) {
+                assert_eq!(read_until(&mut clients[reader], &content).await.last(), Some(&content));
+            }
+        }
+        assert_eq!(redis.subscribers(&format!("room:{room}")), count, "only nodes with members subscribe");
+        for node in nodes {
+            node.stop().await;
+        }
     }
 }
 
@@ -113,7 +142,7 @@ async fn only_nodes_with_members_subscribe_and_they_stop_after_the_last() {
 async fn with_redis_dead_delivery_goes_on_through_the_store() {
     let mut redis = RedisServer::start(&[]).await;
     let nodes = nodes(&redis.url(), 3).await;
-    let (room, mut clients) = three(&nodes).await;
+    let (room, mut clients) = people(&nodes).await;
     clients[0].say(room, "before").await;
     for client in &mut clients[1..] {
         read_until(client, "before").await;
@@ -137,6 +166,11 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(ready(&nodes[0]).await, json!({ "ready": true, "broker": "degraded", "store": "ok" }));
+    assert_eq!(nodes[1].metric("hub_broker_up").await, Some(0.0));
+    assert!(nodes[0].metric("hub_broker_publications_waiting").await.unwrap() >= 35.0);
+    assert!(nodes[1].metric("hub_broker_degraded_seconds").await.unwrap() > 0.0);
+    assert!(nodes[1].metric("hub_sweep_gaps_total").await.unwrap() >= 5.0, "what was timed came by sweeps");
+    assert!(nodes[1].metric("hub_backfills_total").await.unwrap() >= 5.0);
     // People come and go meanwhile.
     let eve = nodes[1].user("eve").await;
     let mut late = nodes[1].join(&eve).await;
@@ -146,6 +180,8 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
     redis.revive().await;
     eventually("the nodes subscribe again", async || redis.subscribers(&format!("room:{room}")) == 3).await;
     eventually("all is well", async || ready(&nodes[0]).await["broker"] == "ok").await;
+    eventually("and told", async || nodes[1].metric("hub_broker_up").await == Some(1.0)).await;
+    assert!(nodes[1].metric("hub_resyncs_total").await.unwrap() >= 1.0);
     clients[0].say(room, "after").await;
     for client in clients[1..].iter_mut().chain([&mut late]) {
         read_until(client, "after").await;
@@ -160,7 +196,7 @@ async fn with_redis_dead_delivery_goes_on_through_the_store() {
 async fn whatever_redis_loses_every_message_arrives_once_and_in_order() {
     let mut redis = RedisServer::start(&[]).await;
     let nodes = nodes(&redis.url(), 3).await;
-    let (room, mut clients) = three(&nodes).await;
+    let (room, mut clients) = people(&nodes).await;
     let mut expected = Vec::new();
     for round in 0..6 {
         match round {

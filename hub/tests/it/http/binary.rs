@@ -121,6 +121,20 @@ impl Running {
     }
 }
 
+#[test]
+fn health_is_asked_of_the_hub_that_listens() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(&dir.path().join("data"));
+    let listen = running.address.strip_prefix("http://").unwrap().to_owned();
+    let ask = || hub(&["health"], &[("LISTEN", &listen)]).output().unwrap();
+    let Output { status, stdout, stderr } = ask();
+    assert!(status.success() && stdout.is_empty() && stderr.is_empty(), "{}", text(&stderr));
+    running.signal("-KILL");
+    let Output { status, stderr, .. } = ask();
+    assert_eq!(status.code(), Some(1));
+    assert!(text(&stderr).contains(&listen), "{}", text(&stderr));
+}
+
 #[tokio::test]
 async fn an_embedded_hub_keeps_everything_over_an_end_of_any_kind() {
     let dir = tempfile::tempdir().unwrap();

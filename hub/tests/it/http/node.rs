@@ -50,7 +50,8 @@ async fn the_description_has_every_endpoint_and_no_other() {
         GET /api/rooms/{room_id}/messages, POST /api/rooms/{room_id}/messages,
         GET /api/messages/{message_id}, PATCH /api/messages/{message_id}, DELETE /api/messages/{message_id},
         PUT /api/messages/{message_id}/reactions/{emoji}, DELETE /api/messages/{message_id}/reactions/{emoji},
-        PUT /api/messages/{message_id}/pin, DELETE /api/messages/{message_id}/pin, GET /health, GET /ready";
+        PUT /api/messages/{message_id}/pin, DELETE /api/messages/{message_id}/pin, GET /health, GET /ready,
+        GET /metrics";
     let expected: BTreeSet<String> = expected.split(',').map(|line| line.trim().to_owned()).collect();
     assert_eq!(operations(&description(&hub).await), expected);
 }

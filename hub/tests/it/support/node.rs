@@ -134,6 +134,18 @@ impl TestNode {
         client
     }
 
+    /// What the node tells Prometheus under this name, labels included.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let response = reqwest::get(format!("http://{}/metrics", self.address)).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let kind = response.headers()["content-type"].to_str().unwrap();
+        assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+        let text = response.text().await.unwrap();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        Some(value.parse().unwrap())
+    }
+
     /// Stops the node in order and waits for it.
     pub async fn stop(self) {
         self.shutdown.cancel();

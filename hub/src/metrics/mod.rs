@@ -1,0 +1,255 @@
+//! What a node counts and measures, and how Prometheus reads it. Owned by the node and not by the
+//! process, so that the nodes of one process count apart. Knows nothing of what it counts.
+
+mod timings;
+
+pub use timings::Timings;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// The media type of what [`Metrics::encode`] gives (OpenMetrics 1.0).
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Operations in a batch: powers of two up to the most there may be.
+const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Why connections ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Closed {
+    code: u16,
+}
+
+/// What a node's parts count as they work.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Open connections.
+    pub connections: Gauge,
+    connections_closed: Family<Closed, Counter>,
+    /// Messages that were committed and acked.
+    pub messages_acked: Counter,
+    /// Other operations that were committed and acked.
+    pub operations_acked: Counter,
+    /// Operations that the rules refused.
+    pub operations_rejected: Counter,
+    /// Operations whose commit failed, or whose outcome is unknown.
+    pub operations_failed: Counter,
+    /// Operations in one commit.
+    pub batch: Histogram,
+    /// Events that were handed to connections, each time counted.
+    pub events_delivered: Counter,
+    /// Reads of the store for a gap in a room.
+    pub backfills: Counter,
+    /// Those of them that failed.
+    pub backfills_failed: Counter,
+    /// Times that the broker could not vouch for what it carried.
+    pub resyncs: Counter,
+    /// Comparisons of all heads with the store.
+    pub sweeps: Counter,
+    /// Those of them that failed.
+    pub sweeps_failed: Counter,
+    /// Rooms that such a comparison found behind.
+    pub sweep_gaps: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            connections: Gauge::default(),
+            connections_closed: Family::default(),
+            messages_acked: Counter::default(),
+            operations_acked: Counter::default(),
+            operations_rejected: Counter::default(),
+            operations_failed: Counter::default(),
+            batch: Histogram::new(BATCH_BUCKETS),
+            events_delivered: Counter::default(),
+            backfills: Counter::default(),
+            backfills_failed: Counter::default(),
+            resyncs: Counter::default(),
+            sweeps: Counter::default(),
+            sweeps_failed: Counter::default(),
+            sweep_gaps: Counter::default(),
+        }
+    }
+}
+
+/// How a node stands at the moment of asking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Whether it is leaving.
+    pub is_draining: bool,
+    /// Rooms with connections here.
+    pub rooms_active: usize,
+    /// What the rings hold, in bytes.
+    pub ring_bytes: usize,
+    /// Operations that wait for the writer.
+    pub writer_queue: usize,
+    /// Its broker.
+    pub broker: BrokerNow,
+}
+
+/// How its broker stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BrokerNow {
+    /// For how long publications may have been getting lost, if they may now.
+    pub degraded_for: Option<Duration>,
+    /// Topics that are subscribed to, or are to be.
+    pub topics: usize,
+    /// Connections that were lost and made again.
+    pub reconnects: u64,
+    /// Publications that went out.
+    pub published: u64,
+    /// Publications that wait to go out, or to be confirmed.
+    pub publications_waiting: usize,
+    /// Publications that came in.
+    pub received: u64,
+    /// Publications that came in and wait for the node.
+    pub handover_waiting: usize,
+    /// Publications that were given up before they went out.
+    pub publications_dropped: u64,
+    /// Publications that came in and were dropped.
+    pub handover_dropped: u64,
+}
+
+impl Metrics {
+    /// Counts a connection that the node closed with this code.
+    pub fn count_closed(&self, code: u16) {
+        self.connections_closed.get_or_create(&Closed { code }).inc();
+    }
+
+    /// All of it as text.
+    #[must_use]
+    pub fn encode(&self, now: &Now, store: Option<&Timings>) -> String {
+        let mut registry = Registry::with_prefix("hub");
+        self.register(&mut registry);
+        now.register(&mut registry);
+        now.broker.register(registry.sub_registry_with_prefix("broker"));
+        if let Some(timings) = store {
+            timings.register(registry.sub_registry_with_prefix("store"));
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a string takes all that is written");
+        text
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register("connections", "Open WebSockets", self.connections.clone());
+        registry.register(
+            "connections_closed",
+            "WebSockets that the hub closed, by close code",
+            self.connections_closed.clone(),
+        );
+        registry.register_with_unit(
+            "writer_batch",
+            "Operations in one commit",
+            Unit::Other("operations".into()),
+            self.batch.clone(),
+        );
+        let counters = [
+            ("messages_acked", "Messages that were committed and acked", &self.messages_acked),
+            ("operations_acked", "Other operations that were committed and acked", &self.operations_acked),
+            ("operations_rejected", "Operations that the rules refused", &self.operations_rejected),
+            ("operations_failed", "Operations whose commit failed or is unknown", &self.operations_failed),
+            ("events_delivered", "Events handed to connections, each time counted", &self.events_delivered),
+            ("backfills", "Reads of the store for a gap in a room", &self.backfills),
+            ("backfills_failed", "Reads for a gap that failed", &self.backfills_failed),
+            ("resyncs", "Times that the broker could not vouch for what it carried", &self.resyncs),
+            ("sweeps", "Comparisons of all active rooms' heads with the store", &self.sweeps),
+            ("sweeps_failed", "Comparisons that failed", &self.sweeps_failed),
+            ("sweep_gaps", "Rooms that a comparison found behind the store", &self.sweep_gaps),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+    }
+}
+
+impl Now {
+    fn register(&self, registry: &mut Registry) {
+        let draining = usize::from(self.is_draining);
+        registry.register("draining", "1 while the hub is leaving", gauge(draining));
+        registry.register("rooms_active", "Rooms with connections here", gauge(self.rooms_active));
+        let help = "What the rings of all rooms hold";
+        registry.register_with_unit("rings", help, Unit::Bytes, gauge(self.ring_bytes));
+        registry.register("writer_queue", "Operations that wait for the writer", gauge(self.writer_queue));
+    }
+}
+
+impl BrokerNow {
+    fn register(&self, registry: &mut Registry) {
+        let up = usize::from(self.degraded_for.is_none());
+        registry.register("up", "0 while publications between hubs may be getting lost", gauge(up));
+        let degraded = Gauge::<f64, AtomicU64>::default();
+        degraded.set(self.degraded_for.unwrap_or_default().as_secs_f64());
+        let help = "For how long they may have been getting lost";
+        registry.register_with_unit("degraded", help, Unit::Seconds, degraded);
+        registry.register("topics", "Topics that are subscribed to", gauge(self.topics));
+        let help = "Publications that wait to go out, or to be confirmed";
+        registry.register("publications_waiting", help, gauge(self.publications_waiting));
+        let help = "Publications that came in and wait for the hub";
+        registry.register("handover_waiting", help, gauge(self.handover_waiting));
+        let counters = [
+            ("reconnects", "Connections to the broker that were lost and made again", self.reconnects),
+            ("published", "Publications that went out", self.published),
+            ("received", "Publications that came in", self.received),
+            ("publications_dropped", "Publications given up before they went out", self.publications_dropped),
+            ("handover_dropped", "Publications that came in and were dropped", self.handover_dropped),
+        ];
+        for (name, help, value) in counters {
+            let counter = Counter::<u64>::default();
+            counter.inc_by(value);
+            registry.register(name, help, counter);
+        }
+    }
+}
+
+fn gauge(value: usize) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_told_under_its_name() {
+        let metrics = Metrics::default();
+        metrics.messages_acked.inc_by(3);
+        metrics.batch.observe(3.0);
+        metrics.count_closed(4002);
+        let timings = Timings::default();
+        timings.observe("append", Duration::from_millis(7), false);
+        timings.observe("append", Duration::from_millis(7), true);
+        let degraded_for = Some(Duration::from_millis(1500));
+        let broker = BrokerNow { degraded_for, reconnects: 2, ..BrokerNow::default() };
+        let now = Now { is_draining: true, ring_bytes: 12, broker, ..Now::default() };
+        let text = metrics.encode(&now, Some(&timings));
+        let lines: Vec<&str> = text.lines().collect();
+        for line in [
+            "# TYPE hub_messages_acked counter",
+            "hub_messages_acked_total 3",
+            "hub_writer_batch_operations_count 1",
+            "hub_connections_closed_total{code=\"4002\"} 1",
+            "hub_draining 1",
+            "hub_rings_bytes 12",
+            "hub_broker_up 0",
+            "hub_broker_degraded_seconds 1.5",
+            "hub_broker_reconnects_total 2",
+            "hub_store_call_seconds_bucket{le=\"0.01\",call=\"append\"} 2",
+            "hub_store_calls_failed_total{call=\"append\"} 1",
+            "# EOF",
+        ] {
+            assert!(lines.contains(&line), "{line} in\n{text}");
+        }
+        assert!(metrics.encode(&Now::default(), None).contains("\nhub_broker_up 1\n"));
+    }
+}
