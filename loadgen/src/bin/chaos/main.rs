@@ -1,0 +1,30 @@
+//! Chaos: native clients talk through a real cluster while its parts are killed, halted, drained and
+//! restarted; afterwards an oracle judges what everyone saw. Exits with 1 when it finds a violation.
+
+mod args;
+mod crowd;
+mod faults;
+mod judge;
+mod member;
+mod plan;
+mod rest;
+mod run;
+mod setup;
+mod show;
+mod talk;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match run::run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            // Nothing was judged: that is no violation either.
+            ExitCode::from(2)
+        }
+    }
+}

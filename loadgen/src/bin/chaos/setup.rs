@@ -1,0 +1,99 @@
+//! What a run begins with: a fresh cluster, users, and rooms with their members.
+
+use crate::args::{Args, Size};
+use crate::rest::{Rest, SignedIn};
+use anyhow::{Context, Result};
+use cluster::{Cluster, Spec};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use protocol::RoomId;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// Requests that are made at a time.
+const AT_A_TIME: usize = 16;
+
+/// Lays a fresh cluster out in its folder.
+pub(crate) fn cluster(args: &Args, size: Size) -> Result<Cluster> {
+    if let Some(cluster) = Cluster::open(&args.dir)? {
+        // Of a run that was broken off.
+        cluster.down().context("failed to end what runs in the folder")?;
+        fs::remove_dir_all(&args.dir).with_context(|| format!("failed to delete {}", args.dir.display()))?;
+    }
+    // All come from one address, register at once and are no people; tokens end while parts are down.
+    let mut settings = vec![
+        ("PASSWORD_MEMORY_KIB", "64"),
+        ("PASSWORD_ITERATIONS", "1"),
+        ("ACCESS_TOKEN_LIFETIME", "25s"),
+        ("DRAIN_GRACE", size.drain_grace),
+        ("LOG_FORMAT", "text"),
+    ];
+    for limit in [
+        "RATE_LOGIN_ADDRESS",
+        "RATE_LOGIN_NAME",
+        "RATE_REGISTER_ADDRESS",
+        "RATE_ANONYMOUS_ADDRESS",
+        "RATE_REQUESTS_USER",
+        "RATE_OPERATIONS_USER",
+        "RATE_FRAMES_CONNECTION",
+    ] {
+        settings.push((limit, "off"));
+    }
+    if let Some(bug) = &args.planted {
+        settings.push(("HUB_PLANTED_BUG", bug));
+    }
+    let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Cluster::lay_out(Spec {
+        dir: args.dir.clone(),
+        hub: args.hub.clone(),
+        nginx_conf: args.nginx_conf.clone(),
+        nodes: size.nodes,
+        port: None,
+        usual_ports: false,
+        hub_env: settings.collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// The name of a user, counted from zero; the first ones make a room each.
+pub(crate) fn username(number: usize) -> String {
+    format!("user-{number}")
+}
+
+/// Users, each with the rooms that it is a member of, and all rooms.
+pub(crate) async fn people(rest: &Rest, size: Size) -> Result<(Vec<(SignedIn, Vec<RoomId>)>, Vec<RoomId>)> {
+    let users: Vec<SignedIn> = stream::iter(0..size.clients)
+        .map(|number| async move { rest.register(&username(number)).await })
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await
+        .context("failed to register")?;
+    let mut rooms = Vec::new();
+    for (number, owner) in users.iter().enumerate().take(size.rooms) {
+        let room = rest.create_room(&owner.access_token, &format!("room-{number}")).await;
+        rooms.push(room.context("failed to make a room")?.id);
+    }
+    let rooms_of = |number: usize| -> Vec<RoomId> {
+        // The first is one's own, if one made it; the others differ from it and from each other.
+        (0..size.rooms_each).map(|at| rooms[(number + at * (1 + number / size.rooms)) % size.rooms]).collect()
+    };
+    let people: Vec<(SignedIn, Vec<RoomId>)> = users
+        .into_iter()
+        .enumerate()
+        .map(|(number, user)| {
+            let mut rooms = rooms_of(number);
+            rooms.sort_unstable();
+            rooms.dedup();
+            (user, rooms)
+        })
+        .collect();
+    let joins = people.iter().enumerate().flat_map(|(number, (user, of_user))| {
+        let own = rooms.get(number).copied();
+        of_user.iter().filter(move |room| Some(**room) != own).map(|room| (user.access_token.as_str(), *room))
+    });
+    stream::iter(joins)
+        .map(|(token, room)| async move { rest.join(token, room).await })
+        .buffer_unordered(AT_A_TIME)
+        .try_collect::<Vec<()>>()
+        .await
+        .context("failed to join a room")?;
+    Ok((people, rooms))
+}
