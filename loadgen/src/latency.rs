@@ -5,6 +5,7 @@ use crate::history::{At, ClientHistory, History, What};
 use hdrhistogram::Histogram;
 use protocol::ClientId;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Longest time that is told apart, in microseconds.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -36,6 +37,17 @@ impl Times {
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {
         if self.0.is_empty() { 0.0 } else { self.0.value_at_quantile(share) as f64 / 1e3 }
+    }
+
+    /// How many lie above this one, about.
+    #[must_use]
+    pub fn count_above(&self, time: Duration) -> u64 {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0
+            .iter_recorded()
+            .filter(|at| at.value_iterated_to() > micros)
+            .map(|at| at.count_at_value())
+            .sum()
     }
 
     /// The longest, in milliseconds.
@@ -117,6 +129,14 @@ pub fn sends(history: &History) -> BTreeMap<ClientId, (usize, At)> {
         }
     }
     sends
+}
+
+/// From the first send to the last.
+#[must_use]
+pub fn talked(history: &History) -> Duration {
+    let times = || sends(history).into_values().map(|(_, at)| at);
+    let (first, last) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    Duration::from_micros(last.since(first))
 }
 
 /// When a client went live again, and how long it had not been, in microseconds.

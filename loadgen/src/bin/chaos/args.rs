@@ -1,11 +1,12 @@
 //! What a run is told, and the sizes that follow from it.
 
 use clap::{Parser, ValueEnum};
+use protocol::planted::Bug;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Talks through a cluster while its parts die, and judges what everyone saw.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 pub(crate) struct Args {
     /// The hub's program
     #[arg(long)]
@@ -25,9 +26,13 @@ pub(crate) struct Args {
     /// Draws the schedule and the talk
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// A bug that the hubs have; they must be built with the feature for it
-    #[arg(long)]
-    pub(crate) planted: Option<String>,
+    /// Runs once for each bug that can be planted, and without any: succeeds only if each is found and
+    /// nothing else is. The hub must be built with the feature `planted-bugs`
+    #[arg(long, conflicts_with_all = ["schedule", "short"])]
+    pub(crate) planted: bool,
+    /// The bug that the hubs of this run have.
+    #[arg(skip)]
+    pub(crate) bug: Option<Bug>,
 }
 
 /// What is done to the cluster.
@@ -37,12 +42,24 @@ pub(crate) enum Schedule {
     Mixed,
     /// Hubs restart in order, one after another, under load
     Rolling,
-    /// Connections are cut right after sends, so that acknowledgements get lost
-    Cuts,
+    /// Hubs are halted for longer than clients wait for an answer, so that they get sends twice
+    Retries,
     /// Redis refuses publications, and nothing is said afterwards
     Silence,
     /// Subscriptions are killed in bursts, and nothing is said for a while after each
     Subscribers,
+}
+
+impl Schedule {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mixed => "mixed",
+            Self::Rolling => "rolling",
+            Self::Retries => "retries",
+            Self::Silence => "silence",
+            Self::Subscribers => "subscribers",
+        }
+    }
 }
 
 /// How large a run is.
@@ -50,6 +67,7 @@ pub(crate) enum Schedule {
 pub(crate) struct Size {
     pub(crate) nodes: usize,
     pub(crate) clients: usize,
+    /// At most as many as clients: each is made by one of them.
     pub(crate) rooms: usize,
     /// Rooms of each client.
     pub(crate) rooms_each: usize,
@@ -65,6 +83,10 @@ pub(crate) struct Size {
     pub(crate) leavers: usize,
     /// How long a leaving hub gives its connections.
     pub(crate) drain_grace: &'static str,
+    /// Whether someone talks by requests too.
+    pub(crate) posts: bool,
+    /// The talk lasts at least that long.
+    pub(crate) talks_for: Duration,
 }
 
 impl Args {
@@ -75,11 +97,13 @@ impl Args {
             rooms: 20,
             rooms_each: 2,
             rate: 60,
-            lasts: Duration::from_secs(75),
+            lasts: Duration::from_secs(100),
             settles_within: Duration::from_secs(60),
             presence_within: Duration::from_secs(60),
             leavers: 20,
             drain_grace: "4s",
+            posts: true,
+            talks_for: Duration::from_secs(60),
         };
         let short = Size {
             clients: 60,
@@ -89,18 +113,19 @@ impl Args {
             settles_within: Duration::from_secs(40),
             leavers: 6,
             drain_grace: "2s",
+            talks_for: Duration::ZERO,
             ..full
         };
+        let quiet = Size { leavers: 0, posts: false, settles_within: Duration::from_secs(15), ..short };
+        let rolling = Size { leavers: 0, drain_grace: "8s", talks_for: Duration::ZERO, ..full };
         match self.schedule {
             Schedule::Mixed if self.short => short,
             Schedule::Mixed => full,
-            Schedule::Rolling => {
-                Size { leavers: 0, drain_grace: "8s", lasts: Duration::from_secs(45), ..full }
-            }
-            Schedule::Cuts | Schedule::Silence => {
-                Size { leavers: 0, settles_within: Duration::from_secs(25), ..short }
-            }
-            Schedule::Subscribers => Size { leavers: 0, lasts: Duration::from_secs(50), ..short },
+            Schedule::Rolling if self.short => Size { clients: 60, rooms: 8, rate: 40, ..rolling },
+            Schedule::Rolling => rolling,
+            Schedule::Retries | Schedule::Silence => quiet,
+            // So many rooms that nothing else is said in one where a message was missed.
+            Schedule::Subscribers => Size { rooms: 60, rooms_each: 6, rate: 300, ..quiet },
         }
     }
 }

@@ -55,13 +55,16 @@ impl Dial for ByRoute {
     }
 }
 
+/// How long a client waits for an answer before it sends again.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Quicker than a browser's, so that a short run sees retries and reconnects.
 fn config() -> Config {
     Config {
         backoff_base: Duration::from_millis(100),
         backoff_cap: Duration::from_secs(2),
         connect_timeout: Duration::from_secs(5),
-        answer_timeout: Duration::from_secs(3),
+        answer_timeout: ANSWER_TIMEOUT,
         ..Config::new("hubbub-chaos", env!("CARGO_PKG_VERSION"))
     }
 }
@@ -113,6 +116,17 @@ impl Crowd {
 
     pub(crate) fn staying(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.stays)
+    }
+
+    /// The node that most of those who are to leave are connected to.
+    pub(crate) fn node_of_leavers(&self) -> Option<String> {
+        let mut nodes = BTreeMap::<String, usize>::new();
+        for member in self.members.iter().filter(|member| !member.stays) {
+            if let Some(node) = member.log.lock().node.clone() {
+                *nodes.entry(node).or_default() += 1;
+            }
+        }
+        nodes.into_iter().max_by_key(|(_, clients)| *clients).map(|(node, _)| node)
     }
 
     /// Has someone say something somewhere.

@@ -19,6 +19,8 @@ const USUAL_LIMIT: &str = "pubsub 33554432 8388608 60";
 const TINY_LIMIT: &str = "pubsub 1 1 1";
 /// More than the socket's own buffer of a connection takes, in bytes.
 const NOISE_BYTES: usize = 64 * 1024;
+/// How long the talk goes on after a fault that silence follows: about until it has happened.
+const HUSH_AFTER: Duration = Duration::from_millis(40);
 /// How long a fault counts that is over at once: what it broke heals meanwhile.
 const AFTER_SHOCK: Duration = Duration::from_millis(500);
 /// How often noise is made while the limit is tiny.
@@ -26,11 +28,11 @@ const NOISE_PAUSE: Duration = Duration::from_millis(250);
 
 /// A cluster under the hand of a plan.
 pub(crate) struct Surgeon {
-    pub(crate) cluster: Arc<Cluster>,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) talks: watch::Sender<bool>,
-    pub(crate) began: Instant,
-    pub(crate) rng: StdRng,
+    cluster: Arc<Cluster>,
+    crowd: Arc<Crowd>,
+    talks: watch::Sender<bool>,
+    began: Instant,
+    rng: StdRng,
 }
 
 impl Surgeon {
@@ -50,7 +52,12 @@ impl Surgeon {
             self.talks.send_replace(true);
             sleep(step.talk).await;
             let from = at(self.began);
-            self.inflict(step.fault).await.with_context(|| format!("failed at: {}", step.fault))?;
+            if step.silence.is_zero() {
+                self.inflict(step.fault).await
+            } else {
+                self.inflict_and_hush(step.fault).await
+            }
+            .with_context(|| format!("failed at: {}", step.fault))?;
             let span = FaultSpan { name: step.fault.to_string(), from, until: at(self.began) };
             told(&span);
             spans.push(span);
@@ -61,6 +68,24 @@ impl Surgeon {
         }
         self.talks.send_replace(false);
         Ok(spans)
+    }
+
+    /// Everyone talks for a while, and nothing is done.
+    pub(crate) async fn leave_alone(&self, lasts: Duration) {
+        self.talks.send_replace(true);
+        sleep(lasts).await;
+        self.talks.send_replace(false);
+    }
+
+    /// Does it, and nobody says anything from the next moment on.
+    async fn inflict_and_hush(&mut self, fault: Fault) -> Result<()> {
+        let talks = self.talks.clone();
+        let hush = async {
+            sleep(HUSH_AFTER).await;
+            talks.send_replace(false);
+            Ok(())
+        };
+        tokio::try_join!(self.inflict(fault), hush).map(drop)
     }
 
     /// Does it and undoes it; returns once everything answers again.
@@ -110,8 +135,9 @@ impl Surgeon {
                 self.crowd.leave().await;
                 after_shock().await
             }
-            Fault::LeaveAndKill { hub, down } => {
-                let hub = Component::Hub(hub);
+            Fault::LeaveAndKill { down } => {
+                let hub = self.crowd.node_of_leavers().and_then(|node| node.parse().ok());
+                let hub = hub.unwrap_or(Component::Hub(1));
                 self.act(move |cluster| cluster.kill(hub)).await?;
                 self.crowd.leave().await;
                 sleep(down).await;

@@ -7,6 +7,8 @@ mod faults;
 mod judge;
 mod member;
 mod plan;
+mod planted;
+mod poster;
 mod rest;
 mod run;
 mod setup;
@@ -18,7 +20,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    match run::run(&args) {
+    let result = if args.planted {
+        planted::run(&args)
+    } else {
+        run::run(&args).map(|outcome| outcome.verdict.violations == 0)
+    };
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

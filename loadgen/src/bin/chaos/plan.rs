@@ -1,6 +1,7 @@
 //! What is done to the cluster, and when: drawn from a seed before the run, as data.
 
 use crate::args::{Schedule, Size};
+use crate::crowd;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -36,8 +37,9 @@ pub(crate) enum Fault {
     ClientsCut { clients: usize },
     /// Clients leave.
     Leave,
-    /// A hub is killed, and clients leave in the same moment, so that it cannot tell.
-    LeaveAndKill { hub: usize, down: Duration },
+    /// Clients leave, and in the same moment the hub that most of them are at is killed, so that it
+    /// cannot tell.
+    LeaveAndKill { down: Duration },
 }
 
 impl fmt::Display for Fault {
@@ -57,8 +59,8 @@ impl fmt::Display for Fault {
             Self::NginxReload => f.write_str("nginx reloaded"),
             Self::ClientsCut { clients } => write!(f, "{clients} clients cut"),
             Self::Leave => f.write_str("clients leave"),
-            Self::LeaveAndKill { hub, down } => {
-                write!(f, "hub-{hub} kill -9, clients leave, down {:.1} s", secs(down))
+            Self::LeaveAndKill { down } => {
+                write!(f, "clients leave, hub kill -9, down {:.1} s", secs(down))
             }
         }
     }
@@ -80,19 +82,19 @@ pub(crate) fn draw(schedule: Schedule, size: Size, seed: u64) -> Vec<Step> {
     match schedule {
         Schedule::Mixed => mixed(size, &mut rng),
         Schedule::Rolling => (1..=size.nodes)
-            .map(|hub| step(Duration::from_secs(3), Fault::HubDrain { hub }, Duration::ZERO))
+            .map(|hub| step(Duration::from_secs(1), Fault::HubDrain { hub }, Duration::ZERO))
             .collect(),
-        Schedule::Cuts => (0..20)
-            .map(|_| {
-                let cut = Fault::ClientsCut { clients: size.clients / 2 };
-                step(Duration::from_millis(rng.random_range(300..700)), cut, Duration::ZERO)
+        Schedule::Retries => (1..=size.nodes)
+            .map(|hub| {
+                let halted = crowd::ANSWER_TIMEOUT + millis(&mut rng, 1_000..2_000);
+                step(Duration::from_secs(1), Fault::HubHalt { hub, halted }, Duration::ZERO)
             })
             .collect(),
         // The last of them is followed by nothing at all.
         Schedule::Silence => (0..2).map(|_| silence(&mut rng)).collect(),
         Schedule::Subscribers => (0..6)
             .map(|_| {
-                let talk = Duration::from_millis(rng.random_range(800..1_500));
+                let talk = millis(&mut rng, 800..1_500);
                 step(talk, Fault::RedisKillSubscribers, Duration::from_secs(7))
             })
             .collect(),
@@ -123,10 +125,9 @@ fn mixed(size: Size, rng: &mut StdRng) -> Vec<Step> {
         faults.extend(more);
         faults.truncate(wanted.saturating_sub(2));
     }
-    let hub = rng.random_range(1..=size.nodes);
     let down = Duration::from_millis(rng.random_range(500..1_500));
     // A dead node's lease takes half a minute to end.
-    faults.push(if short { Fault::Leave } else { Fault::LeaveAndKill { hub, down } });
+    faults.push(if short { Fault::Leave } else { Fault::LeaveAndKill { down } });
     let talk = |rng: &mut StdRng| if short { millis(rng, 200..500) } else { millis(rng, 1_500..3_500) };
     let mut steps: Vec<Step> =
         faults.into_iter().map(|fault| step(talk(rng), fault, Duration::ZERO)).collect();

@@ -7,8 +7,8 @@ use loadgen::driver::Tokens;
 use loadgen::history::{Logged, RoomLog, Said};
 use parking_lot::Mutex;
 use protocol::client::{Token, TokenError};
-use protocol::model::{MessagePage, Room, User};
-use protocol::{MessageNo, RoomId};
+use protocol::model::{Message, MessagePage, Room, User};
+use protocol::{ClientId, MessageNo, RoomId};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +65,19 @@ impl Rest {
     pub(crate) async fn join(&self, token: &str, room: RoomId) -> Result<()> {
         let path = format!("/api/rooms/{room}/join");
         ask::<Value>(self.request(Method::POST, &path, Some(token)).json(&json!({}))).await.map(drop)
+    }
+
+    /// Sends a message, once.
+    pub(crate) async fn post(
+        &self,
+        token: &str,
+        room: RoomId,
+        name: ClientId,
+        text: &str,
+    ) -> Result<Message> {
+        let path = format!("/api/rooms/{room}/messages");
+        let body = json!({ "client_id": name, "content": text });
+        ask(self.request(Method::POST, &path, Some(token)).json(&body)).await
     }
 
     /// All of a room's messages.

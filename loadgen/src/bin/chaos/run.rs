@@ -3,31 +3,37 @@
 use crate::args::{Args, Schedule, Size};
 use crate::crowd::{Crowd, eventually};
 use crate::faults::Surgeon;
-use crate::judge::{self, Ending};
+use crate::judge::{self, Ending, Seen};
 use crate::plan::{self, Step};
+use crate::poster::{Posted, Poster};
 use crate::rest::Rest;
 use crate::{setup, show, talk};
 use anyhow::{Result, ensure};
 use cluster::{Cluster, Component};
 use loadgen::history::{ClientHistory, FaultSpan, History, RoomLog};
+use loadgen::oracle::Verdict;
 use protocol::RoomId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long everyone may take to be connected at first.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
 /// How long the talk goes on after the last restart of a rolling one.
-const AFTERWARDS: Duration = Duration::from_secs(3);
-/// How often a request is made while hubs restart one after another.
-const PROBE_PAUSE: Duration = Duration::from_millis(50);
+const AFTERWARDS: Duration = Duration::from_secs(2);
 
-/// Runs; whether nothing was violated.
-pub(crate) fn run(args: &Args) -> Result<bool> {
+/// What came of a run.
+pub(crate) struct Outcome {
+    pub(crate) history: History,
+    pub(crate) verdict: Verdict,
+}
+
+/// Runs, shows what came of it, and keeps the history of a run that went wrong.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let size = args.size();
     let plan = plan::draw(args.schedule, size, args.seed);
     show::plan(args, size, &plan);
@@ -40,48 +46,52 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let (history, ending) = result?;
     let verdict = judge::judge(args, &history, &ending);
     show::verdict(&history, &ending, &verdict);
-    if verdict.violations > 0 {
+    show::leave(&args.dir, &show::summary(&history, &ending, &verdict))?;
+    if verdict.violations > 0 && args.bug.is_none() {
         show::keep(&args.dir, &history)?;
     }
-    Ok(verdict.violations == 0)
+    Ok(Outcome { history, verdict })
 }
 
 async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> Result<(History, Ending)> {
     let rest = Rest::new(cluster.layout().port())?;
-    let (people, rooms) = setup::people(&rest, size).await?;
+    let setup::People { members, rooms, poster } = setup::people(&rest, size).await?;
     let began = Instant::now();
+    let clock = (args.seed, began);
     let address = format!("127.0.0.1:{}", cluster.layout().port());
-    let crowd = Arc::new(Crowd::start(&rest, &address, people, rooms, size, (args.seed, began))?);
+    let poster = poster.map(|poster| Poster::new(&rest, poster, rooms.clone(), members.len(), clock));
+    let crowd = Arc::new(Crowd::start(&rest, &address, members, rooms, size, clock)?);
     ensure!(crowd.all_online(CONNECT_WITHIN).await, "not everyone is connected");
     println!("everyone is connected: {}", show::spread(&crowd));
 
     let (talks, hears) = watch::channel(false);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(talk::run(Arc::clone(&crowd), size.rate, args.seed, hears, stop.clone()));
-    let probe = (args.schedule == Schedule::Rolling)
-        .then(|| tasks.spawn(probe(cluster.layout().port(), stop.clone())));
-    let clock = (args.seed, began);
+    tasks.spawn(talk::run(Arc::clone(&crowd), size.rate, args.seed, hears.clone(), stop.clone()));
+    let posting = poster.map(|poster| tasks.spawn(poster.run(hears, stop.clone())));
     let mut surgeon = Surgeon::new(Arc::clone(&cluster), Arc::clone(&crowd), talks, clock);
     let faults = surgeon.run(plan, show::fault).await?;
     if args.schedule == Schedule::Rolling {
-        surgeon.talks.send_replace(true);
-        sleep(AFTERWARDS).await;
-        surgeon.talks.send_replace(false);
+        surgeon.leave_alone(AFTERWARDS).await;
     }
     stop.cancel();
     tasks.close();
     tasks.wait().await;
 
     let mut ending = Ending { dead: dead(&cluster).await?, ..Ending::default() };
-    if let Some(probe) = probe {
-        (ending.probes, ending.probes_failed) = probe.await?;
-    }
+    let posted = match posting {
+        Some(posting) => Some(posting.await?),
+        None => None,
+    };
     settle(&rest, &crowd, size, &mut ending).await?;
     presence(&crowd, size, &mut ending).await;
     let log = logs(&rest, &crowd).await?;
     ending.panics = panics(&cluster)?;
     // Before all end: that is no part of it.
-    let history = history(&crowd, log, faults);
+    let mut history = history(&crowd, log, faults);
+    if let Some(Posted { history: of_poster, requests, failures }) = posted {
+        history.clients.push(of_poster);
+        (ending.requests, ending.requests_failed) = (requests, failures);
+    }
     crowd.end().await;
     Ok((history, ending))
 }
@@ -125,18 +135,16 @@ async fn presence(crowd: &Crowd, size: Size, ending: &mut Ending) {
         watched.push((room, watcher, expected));
     }
     let wrong = || {
-        let differs = watched
-            .iter()
-            .filter(|(room, watcher, expected)| watcher.log.lock().online.get(room) != Some(expected));
-        differs.map(|(room, watcher, expected)| {
+        let seen = watched.iter().map(|(room, watcher, expected)| {
             let seen = watcher.log.lock().online.get(room).cloned().unwrap_or_default();
             let ghosts = seen.iter().filter(|user| !expected.contains(user)).count();
             let missing = expected.iter().filter(|user| !seen.contains(user)).count();
-            format!("room {room}: {ghosts} ghosts and {missing} missing in presence")
-        })
+            Seen { room: *room, ghosts, missing }
+        });
+        seen.filter(|seen| seen.ghosts + seen.missing > 0).collect::<Vec<_>>()
     };
-    eventually(size.presence_within, || wrong().next().is_none()).await;
-    ending.presence_wrong = wrong().collect();
+    eventually(size.presence_within, || wrong().is_empty()).await;
+    ending.presence_wrong = wrong();
     ending.presence_in = began.elapsed();
 }
 
@@ -154,27 +162,16 @@ async fn dead(cluster: &Arc<Cluster>) -> Result<Vec<Component>> {
     .await?
 }
 
-/// Asks for something again and again until told to stop; how often, and how often in vain.
-async fn probe(port: u16, stop: CancellationToken) -> (usize, usize) {
-    let (mut asked, mut failed) = (0, 0);
-    while !stop.is_cancelled() {
-        let get = move || cluster::get(port, "/health", Duration::from_secs(5));
-        let answered = tokio::task::spawn_blocking(get).await;
-        asked += 1;
-        failed += usize::from(!matches!(answered, Ok(Ok(Ok(_)))));
-        sleep(PROBE_PAUSE).await;
-    }
-    (asked, failed)
-}
-
-/// What panicked, from the hubs' logs.
+/// What panicked, and with which errors hubs ended, from their logs.
 fn panics(cluster: &Cluster) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for component in cluster.components().filter(|component| matches!(component, Component::Hub(_))) {
         let log = std::fs::read(cluster.layout().log(component))?;
         let log = String::from_utf8_lossy(&log);
         found.extend(
-            log.lines().filter(|line| line.contains("panicked")).map(|line| format!("{component}: {line}")),
+            log.lines()
+                .filter(|line| line.contains("panicked") || line.starts_with("Error:"))
+                .map(|line| format!("{component}: {line}")),
         );
     }
     Ok(found)

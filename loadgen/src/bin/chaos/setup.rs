@@ -7,7 +7,6 @@ use cluster::{Cluster, Spec};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use protocol::RoomId;
 use std::collections::BTreeMap;
-use std::fs;
 
 /// Requests that are made at a time.
 const AT_A_TIME: usize = 16;
@@ -17,7 +16,7 @@ pub(crate) fn cluster(args: &Args, size: Size) -> Result<Cluster> {
     if let Some(cluster) = Cluster::open(&args.dir)? {
         // Of a run that was broken off.
         cluster.down().context("failed to end what runs in the folder")?;
-        fs::remove_dir_all(&args.dir).with_context(|| format!("failed to delete {}", args.dir.display()))?;
+        cluster.delete()?;
     }
     // All come from one address, register at once and are no people; tokens end while parts are down.
     let mut settings = vec![
@@ -38,8 +37,8 @@ pub(crate) fn cluster(args: &Args, size: Size) -> Result<Cluster> {
     ] {
         settings.push((limit, "off"));
     }
-    if let Some(bug) = &args.planted {
-        settings.push(("HUB_PLANTED_BUG", bug));
+    if let Some(bug) = args.bug {
+        settings.push(("HUB_PLANTED_BUG", bug.name()));
     }
     let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Cluster::lay_out(Spec {
@@ -58,8 +57,18 @@ pub(crate) fn username(number: usize) -> String {
     format!("user-{number}")
 }
 
-/// Users, each with the rooms that it is a member of, and all rooms.
-pub(crate) async fn people(rest: &Rest, size: Size) -> Result<(Vec<(SignedIn, Vec<RoomId>)>, Vec<RoomId>)> {
+/// Who takes part.
+pub(crate) struct People {
+    /// Those who connect, each with the rooms that it is a member of.
+    pub(crate) members: Vec<(SignedIn, Vec<RoomId>)>,
+    /// All rooms.
+    pub(crate) rooms: Vec<RoomId>,
+    /// A member of all rooms, if someone is to talk by requests.
+    pub(crate) poster: Option<SignedIn>,
+}
+
+/// Makes users and rooms.
+pub(crate) async fn people(rest: &Rest, size: Size) -> Result<People> {
     let users: Vec<SignedIn> = stream::iter(0..size.clients)
         .map(|number| async move { rest.register(&username(number)).await })
         .buffered(AT_A_TIME)
@@ -71,29 +80,39 @@ pub(crate) async fn people(rest: &Rest, size: Size) -> Result<(Vec<(SignedIn, Ve
         let room = rest.create_room(&owner.access_token, &format!("room-{number}")).await;
         rooms.push(room.context("failed to make a room")?.id);
     }
-    let rooms_of = |number: usize| -> Vec<RoomId> {
-        // The first is one's own, if one made it; the others differ from it and from each other.
-        (0..size.rooms_each).map(|at| rooms[(number + at * (1 + number / size.rooms)) % size.rooms]).collect()
-    };
-    let people: Vec<(SignedIn, Vec<RoomId>)> = users
-        .into_iter()
-        .enumerate()
-        .map(|(number, user)| {
-            let mut rooms = rooms_of(number);
-            rooms.sort_unstable();
-            rooms.dedup();
-            (user, rooms)
-        })
-        .collect();
-    let joins = people.iter().enumerate().flat_map(|(number, (user, of_user))| {
+    let members: Vec<(SignedIn, Vec<RoomId>)> =
+        users.into_iter().enumerate().map(|(number, user)| (user, rooms_of(number, &rooms, size))).collect();
+    let joins = members.iter().enumerate().flat_map(|(number, (user, of_user))| {
         let own = rooms.get(number).copied();
-        of_user.iter().filter(move |room| Some(**room) != own).map(|room| (user.access_token.as_str(), *room))
+        of_user.iter().filter(move |room| Some(**room) != own).map(move |room| (user, *room))
     });
+    join(rest, joins).await?;
+    let poster = if size.posts {
+        let poster = rest.register("poster").await.context("failed to register")?;
+        join(rest, rooms.iter().map(|room| (&poster, *room))).await?;
+        Some(poster)
+    } else {
+        None
+    };
+    Ok(People { members, rooms, poster })
+}
+
+/// The rooms of a user.
+fn rooms_of(number: usize, rooms: &[RoomId], size: Size) -> Vec<RoomId> {
+    // The first is one's own, if one made it; the others differ from it and from each other.
+    let nth = |at: usize| rooms[(number + at * (1 + number / size.rooms)) % size.rooms];
+    let mut rooms: Vec<RoomId> = (0..size.rooms_each).map(nth).collect();
+    rooms.sort_unstable();
+    rooms.dedup();
+    rooms
+}
+
+async fn join(rest: &Rest, joins: impl Iterator<Item = (&SignedIn, RoomId)>) -> Result<()> {
     stream::iter(joins)
-        .map(|(token, room)| async move { rest.join(token, room).await })
+        .map(|(user, room)| rest.join(&user.access_token, room))
         .buffer_unordered(AT_A_TIME)
         .try_collect::<Vec<()>>()
         .await
-        .context("failed to join a room")?;
-    Ok((people, rooms))
+        .context("failed to join a room")
+        .map(drop)
 }

@@ -15,11 +15,15 @@ use std::path::Path;
 
 /// The plan, before anything happens.
 pub(crate) fn plan(args: &Args, size: Size, plan: &[Step]) {
-    let name = format!("{:?}", args.schedule).to_lowercase();
-    let planted = args.planted.as_ref().map_or(String::new(), |bug| format!(", hubs with the bug {bug}"));
+    let planted = args.bug.map_or(String::new(), |bug| format!(", hubs with the bug {}", bug.name()));
     println!(
-        "chaos, {name}, seed {}: {} clients in {} rooms over {} hubs, {} messages/s{planted}",
-        args.seed, size.clients, size.rooms, size.nodes, size.rate
+        "\nchaos, {}, seed {}: {} clients in {} rooms over {} hubs, {} messages/s{planted}",
+        args.schedule.name(),
+        args.seed,
+        size.clients,
+        size.rooms,
+        size.nodes,
+        size.rate
     );
     for (number, step) in plan.iter().enumerate() {
         let silence = step.silence.as_secs_f64();
@@ -47,15 +51,7 @@ pub(crate) fn fault(span: &FaultSpan) {
 /// The table, and what is wrong.
 pub(crate) fn verdict(history: &History, ending: &Ending, verdict: &Verdict) {
     let latency = latency::measure(history);
-    let counts = verdict.counts;
-    println!(
-        "\n  sent {}, acked {}, failed {}, delivered {}",
-        counts.sent, counts.acked, counts.failed, counts.delivered
-    );
-    println!(
-        "  lost {}, duplicated {}, reordered {}, foreign {}",
-        counts.lost, counts.duplicated, counts.reordered, counts.foreign
-    );
+    println!("\n  {}", summary(history, ending, verdict));
     println!(
         "  everyone had everything {:.1} s after the last fault, presence was right {:.1} s later",
         ending.settled_in.as_secs_f64(),
@@ -69,8 +65,8 @@ pub(crate) fn verdict(history: &History, ending: &Ending, verdict: &Verdict) {
         gaps.quantile_ms(0.99),
         gaps.max_ms()
     );
-    if ending.probes > 0 {
-        println!("  {} requests meanwhile, {} failed", ending.probes, ending.probes_failed);
+    if ending.requests > 0 {
+        println!("  {} requests meanwhile, {} failed", ending.requests, ending.requests_failed.len());
     }
     println!(
         "\n  {:<42} {:>13} {:>6} {:>9} {:>8} {:>8} {:>8} {:>6}",
@@ -88,6 +84,31 @@ pub(crate) fn verdict(history: &History, ending: &Ending, verdict: &Verdict) {
         0 => println!("  nothing was violated"),
         many => println!("  {many} violations"),
     }
+}
+
+/// The counts in one line.
+pub(crate) fn summary(history: &History, ending: &Ending, verdict: &Verdict) -> String {
+    let counts = verdict.counts;
+    let ghosts: usize = ending.presence_wrong.iter().map(|seen| seen.ghosts).sum();
+    format!(
+        "in {:.0} s sent {}, acked {}, failed {}, delivered {}: lost {}, duplicated {}, reordered {}, foreign {}, \
+         ghosts {ghosts}",
+        latency::talked(history).as_secs_f64(),
+        counts.sent,
+        counts.acked,
+        counts.failed,
+        counts.delivered,
+        counts.lost,
+        counts.duplicated,
+        counts.reordered,
+        counts.foreign
+    )
+}
+
+/// Leaves one line for whoever started the run.
+pub(crate) fn leave(dir: &Path, summary: &str) -> Result<()> {
+    let path = dir.join("summary");
+    std::fs::write(&path, summary).with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn row(name: &str, seconds: &str, span: &Span) {
