@@ -193,6 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn times_above_a_bound_are_counted() {
+        let mut times = Times::default();
+        for millis in [1, 1_900, 2_100, 60_000] {
+            times.add(millis * 1_000);
+        }
+        let above = [0, 2, 50, 100].map(|secs| times.count_above(Duration::from_secs(secs)));
+        assert_eq!(above, [4, 2, 1, 0]);
+    }
+
+    #[test]
+    fn the_talk_lasts_from_the_first_send_to_the_last() {
+        let sent = |at, name| {
+            let client_id = ClientId(uuid::Uuid::from_u128(name));
+            record(at, What::Sent { room: RoomId(1), client_id, content: "x".into() })
+        };
+        let client = |records| ClientHistory { records, ..ClientHistory::default() };
+        let clients = vec![client(vec![sent(5_000_000, 1)]), client(vec![online(1), sent(7_500_000, 2)])];
+        assert_eq!(talked(&History { clients, ..History::default() }), Duration::from_millis(2_500));
+        assert_eq!(talked(&History::default()), Duration::ZERO);
+    }
+
+    #[test]
     fn a_delivery_counts_for_the_fault_in_which_it_was_sent_and_not_for_its_sender() {
         let client_id = ClientId(uuid::Uuid::from_u128(1));
         let room = RoomId(1);

@@ -26,17 +26,19 @@ pub(crate) struct Args {
     /// Draws the schedule and the talk
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Runs once for each bug that can be planted, and without any: succeeds only if each is found and
-    /// nothing else is. The hub must be built with the feature `planted-bugs`
-    #[arg(long, conflicts_with_all = ["schedule", "short"])]
-    pub(crate) planted: bool,
+    /// Runs once for each bug that can be planted, or for the one that is named, and without any:
+    /// succeeds only if each is found and nothing else is. The hub must be built with the feature
+    /// `planted-bugs`
+    #[arg(long, value_name = "BUG", num_args = 0..=1, default_missing_value = "all")]
+    #[arg(conflicts_with_all = ["schedule", "short"])]
+    pub(crate) planted: Option<String>,
     /// The bug that the hubs of this run have.
     #[arg(skip)]
     pub(crate) bug: Option<Bug>,
 }
 
 /// What is done to the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Schedule {
     /// Everything, in an order that the seed draws
     Mixed,

@@ -118,6 +118,12 @@ impl Crowd {
         self.members.iter().filter(|member| member.stays)
     }
 
+    /// The places of a room's members. There is one: who made it.
+    fn members_of(&self, room: RoomId) -> impl Iterator<Item = usize> {
+        let members = self.members.iter().enumerate();
+        members.filter(move |(_, member)| member.rooms.contains(&room)).map(|(place, _)| place)
+    }
+
     /// The node that most of those who are to leave are connected to.
     pub(crate) fn node_of_leavers(&self) -> Option<String> {
         let mut nodes = BTreeMap::<String, usize>::new();
@@ -129,11 +135,12 @@ impl Crowd {
         nodes.into_iter().max_by_key(|(_, clients)| *clients).map(|(node, _)| node)
     }
 
-    /// Has someone say something somewhere.
-    pub(crate) async fn say(&self, rng: &mut StdRng) {
-        let client = rng.random_range(0..self.members.len());
+    /// Has someone say something in the room with this number, counted from zero and beyond the last.
+    pub(crate) async fn say(&self, room: usize, rng: &mut StdRng) {
+        let room = self.rooms[room % self.rooms.len()];
+        let members: Vec<usize> = self.members_of(room).collect();
+        let client = members[rng.random_range(0..members.len())];
         let member = &self.members[client];
-        let room = member.rooms[rng.random_range(0..member.rooms.len())];
         let number = {
             let mut said = member.said.lock();
             let Some(said) = said.as_mut() else { return };

@@ -19,8 +19,9 @@ const USUAL_LIMIT: &str = "pubsub 33554432 8388608 60";
 const TINY_LIMIT: &str = "pubsub 1 1 1";
 /// More than the socket's own buffer of a connection takes, in bytes.
 const NOISE_BYTES: usize = 64 * 1024;
-/// How long the talk goes on after a fault that silence follows: about until it has happened.
-const HUSH_AFTER: Duration = Duration::from_millis(40);
+/// How long the talk goes on from the beginning of a fault that silence follows: until it has happened,
+/// and less than a round of all rooms takes, so that nothing tells of what was missed in one.
+const HUSH_AFTER: Duration = Duration::from_millis(150);
 /// How long a fault counts that is over at once: what it broke heals meanwhile.
 const AFTER_SHOCK: Duration = Duration::from_millis(500);
 /// How often noise is made while the limit is tiny.

@@ -20,10 +20,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let result = if args.planted {
-        planted::run(&args)
-    } else {
-        run::run(&args).map(|outcome| outcome.verdict.violations == 0)
+    let result = match &args.planted {
+        Some(which) => planted::run(&args, which),
+        None => run::run(&args).map(|outcome| outcome.verdict.violations == 0),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! What is done to the cluster, and when: drawn from a seed before the run, as data.
 
 use crate::args::{Schedule, Size};
-use crate::crowd;
+use crate::{crowd, judge};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -92,10 +92,11 @@ pub(crate) fn draw(schedule: Schedule, size: Size, seed: u64) -> Vec<Step> {
             .collect(),
         // The last of them is followed by nothing at all.
         Schedule::Silence => (0..2).map(|_| silence(&mut rng)).collect(),
-        Schedule::Subscribers => (0..6)
+        // Longer than a message may take; what a sweep brings sooner by chance is missed at another time.
+        Schedule::Subscribers => (0..8)
             .map(|_| {
                 let talk = millis(&mut rng, 800..1_500);
-                step(talk, Fault::RedisKillSubscribers, Duration::from_secs(7))
+                step(talk, Fault::RedisKillSubscribers, judge::LATE + Duration::from_secs(1))
             })
             .collect(),
     }

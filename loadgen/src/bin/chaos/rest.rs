@@ -20,7 +20,7 @@ use std::time::Duration;
 const PASSWORD: &str = "a password for a run";
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// How often something is tried again: a proxy may still remember a node as dead.
+/// How often something is tried again: parts of the cluster may be away or busy.
 const TRIES_MAX: u32 = 10;
 /// The pause between.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -49,7 +49,16 @@ impl Rest {
 
     pub(crate) async fn register(&self, username: &str) -> Result<SignedIn> {
         let body = json!({ "username": username, "password": PASSWORD });
-        ask(self.request(Method::POST, "/api/register", None).json(&body)).await
+        let register = || ask(self.request(Method::POST, "/api/register", None).json(&body));
+        let login = || ask(self.request(Method::POST, "/api/login", None).json(&body));
+        let either = || async {
+            match register().await {
+                Ok(signed_in) => Ok(signed_in),
+                // It may have been done, and the answer was lost.
+                Err(error) => login().await.map_err(|_| error),
+            }
+        };
+        persist(either).await.with_context(|| format!("failed to register {username}"))
     }
 
     pub(crate) async fn login(&self, username: &str) -> Result<SignedIn> {
@@ -57,14 +66,16 @@ impl Rest {
         persist(|| ask(self.request(Method::POST, "/api/login", None).json(&body))).await
     }
 
-    pub(crate) async fn create_room(&self, token: &str, name: &str) -> Result<Room> {
-        let body = json!({ "name": name, "kind": "public" });
-        ask(self.request(Method::POST, "/api/rooms", Some(token)).json(&body)).await
+    pub(crate) async fn create_room(&self, token: &str, name: &str, client_id: ClientId) -> Result<Room> {
+        let body = json!({ "name": name, "kind": "public", "client_id": client_id });
+        let create = || ask(self.request(Method::POST, "/api/rooms", Some(token)).json(&body));
+        persist(create).await.with_context(|| format!("failed to make {name}"))
     }
 
     pub(crate) async fn join(&self, token: &str, room: RoomId) -> Result<()> {
         let path = format!("/api/rooms/{room}/join");
-        ask::<Value>(self.request(Method::POST, &path, Some(token)).json(&json!({}))).await.map(drop)
+        let join = || ask::<Value>(self.request(Method::POST, &path, Some(token)).json(&json!({})));
+        persist(join).await.map(drop).with_context(|| format!("failed to join room {room}"))
     }
 
     /// Sends a message, once.

@@ -5,7 +5,7 @@ use crate::rest::{Rest, SignedIn};
 use anyhow::{Context, Result};
 use cluster::{Cluster, Spec};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use protocol::RoomId;
+use protocol::{ClientId, RoomId};
 use std::collections::BTreeMap;
 
 /// Requests that are made at a time.
@@ -73,12 +73,12 @@ pub(crate) async fn people(rest: &Rest, size: Size) -> Result<People> {
         .map(|number| async move { rest.register(&username(number)).await })
         .buffered(AT_A_TIME)
         .try_collect()
-        .await
-        .context("failed to register")?;
+        .await?;
     let mut rooms = Vec::new();
     for (number, owner) in users.iter().enumerate().take(size.rooms) {
-        let room = rest.create_room(&owner.access_token, &format!("room-{number}")).await;
-        rooms.push(room.context("failed to make a room")?.id);
+        let client_id = ClientId(uuid::Uuid::from_u64_pair(0, number as u64));
+        let room = rest.create_room(&owner.access_token, &format!("room-{number}"), client_id).await?;
+        rooms.push(room.id);
     }
     let members: Vec<(SignedIn, Vec<RoomId>)> =
         users.into_iter().enumerate().map(|(number, user)| (user, rooms_of(number, &rooms, size))).collect();
@@ -88,7 +88,7 @@ pub(crate) async fn people(rest: &Rest, size: Size) -> Result<People> {
     });
     join(rest, joins).await?;
     let poster = if size.posts {
-        let poster = rest.register("poster").await.context("failed to register")?;
+        let poster = rest.register("poster").await?;
         join(rest, rooms.iter().map(|room| (&poster, *room))).await?;
         Some(poster)
     } else {
@@ -113,6 +113,5 @@ async fn join(rest: &Rest, joins: impl Iterator<Item = (&SignedIn, RoomId)>) -> 
         .buffer_unordered(AT_A_TIME)
         .try_collect::<Vec<()>>()
         .await
-        .context("failed to join a room")
         .map(drop)
 }

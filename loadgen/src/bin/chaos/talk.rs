@@ -1,4 +1,4 @@
-//! The talk: so many messages a second, by whoever, wherever, while it is switched on.
+//! The talk: so many messages a second, by whoever, in each room in turn, while it is switched on.
 
 use crate::crowd::Crowd;
 use rand::SeedableRng;
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let mut tick = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
     // What could not be said in time is not said later, all at once.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for room in 0.. {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -33,7 +33,7 @@ pub(crate) async fn run(
             _ = tick.tick() => {}
         }
         if *talks.borrow() {
-            crowd.say(&mut rng).await;
+            crowd.say(room, &mut rng).await;
         }
     }
 }
