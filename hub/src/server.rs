@@ -15,7 +15,7 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
-use crate::limits::bounds::{REQUESTS_GRACE, SILENCE_GRACE, TASKS_GRACE};
+use crate::limits::bounds::{REQUESTS_GRACE, REQUESTS_WIND_DOWN, SILENCE_GRACE, TASKS_GRACE};
 use crate::presence::{Presence, PresenceTimes};
 use crate::random::Random;
 use crate::room::{Attendance, RoomLimits, Rooms, Sink, Writer};
@@ -133,7 +133,7 @@ where
         shutdown.cancelled().await;
         tracing::info!(connections = node.connections.len(), "node is leaving");
         node.drain.cancel();
-        node.connections.finished().await;
+        tokio::join!(node.connections.finished(), tokio::time::sleep(wind_down(&deps)));
         stop_listening.cancel();
         tokio::time::sleep(REQUESTS_GRACE).await;
     };
@@ -249,6 +249,11 @@ fn ws_settings(settings: &NodeSettings, has_other_nodes: bool) -> WsSettings {
         drain_spread: if has_other_nodes { settings.drain_grace / 2 } else { Duration::ZERO },
         drain_grace: settings.drain_grace / 2,
     }
+}
+
+/// How long a node that leaves takes requests at least. Of one that is alone nobody would take them over.
+fn wind_down(deps: &Deps) -> Duration {
+    if deps.broker.is_shared() { REQUESTS_WIND_DOWN.min(deps.settings.drain_grace) } else { Duration::ZERO }
 }
 
 /// Draws from `0.0..1.0`.

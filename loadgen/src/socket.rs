@@ -44,6 +44,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 pub trait Dial: Send + Sync + 'static {
     /// Connects to `address`, a host and a port.
     fn dial(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Stream>>>;
+
+    /// The `Cookie` header of the handshake, by which a proxy may choose the node; none by default.
+    fn cookie(&self) -> Option<HeaderValue> {
+        None
+    }
 }
 
 /// Opens TCP connections.
@@ -89,7 +94,7 @@ impl Socket {
     #[must_use]
     pub fn open(id: ConnId, dial: &dyn Dial, address: String) -> Self {
         let stream = dial.dial(address.clone());
-        let state = State::Opening(connect(stream, address).boxed());
+        let state = State::Opening(connect(stream, address, dial.cookie()).boxed());
         Self { id, state, waiting: VecDeque::new(), needs_flush: false }
     }
 
@@ -167,11 +172,15 @@ impl Socket {
 async fn connect(
     stream: BoxFuture<'static, io::Result<Box<dyn Stream>>>,
     address: String,
+    cookie: Option<HeaderValue>,
 ) -> Result<WebSocket, Error> {
     let stream = stream.await?;
     let mut request = format!("ws://{address}/ws").into_client_request()?;
     let subprotocol = HeaderValue::from_static(protocol::SUBPROTOCOL);
     request.headers_mut().insert("sec-websocket-protocol", subprotocol);
+    if let Some(cookie) = cookie {
+        request.headers_mut().insert("cookie", cookie);
+    }
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
     let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
     Ok(socket)

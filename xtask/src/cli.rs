@@ -1,7 +1,7 @@
 //! The command line: what there is to run. The work is done elsewhere.
 
 use crate::report::Report;
-use crate::{budget, cluster, compose, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
+use crate::{budget, chaos, cluster, compose, e2e, lint, readme, run, sim, test, tidy, unit, wasm, web};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +54,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Have native clients talk through a real cluster while its parts die, and judge what they saw
+    Chaos(ChaosArgs),
     /// Start and end a cluster on this machine without containers: Postgres, Redis, hubs and Nginx
     Cluster(ClusterArgs),
     /// What docker-compose.yml needs beside it
@@ -87,6 +89,25 @@ pub(crate) struct ComposeTestArgs {
     /// Leave the cluster running
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ChaosArgs {
+    /// Fewer clients and shorter faults, as in `test`
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Only restart one hub after another
+    #[arg(long)]
+    pub(crate) rolling: bool,
+    /// Prove that it finds something: hubs with bugs on purpose must be found out
+    #[arg(long, conflicts_with_all = ["short", "rolling", "profile"])]
+    pub(crate) planted: bool,
+    /// Draws faults and talk
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How to build the hub: dev shares the tests' build
+    #[arg(long, default_value = "dev", value_parser = ["dev", "quick", "release"])]
+    pub(crate) profile: String,
 }
 
 #[derive(Args)]
@@ -177,6 +198,7 @@ fn work(command: &Command, report: &Report) {
     match command {
         Command::Run(_) | Command::Cluster(_) | Command::Compose(_) | Command::Sim { .. } => {}
         Command::Test => test::run(report),
+        Command::Chaos(args) => chaos::run(report, args),
         Command::Lint => lint::run(report),
         Command::Tidy => tidy::step(report),
         Command::Codegen { check: true } => test::codegen_check(report),

@@ -2,6 +2,7 @@
 //! Whatever a fresh machine lacks is installed here or named in one line with its command.
 
 mod budget;
+mod chaos;
 mod cli;
 mod cluster;
 mod cmd;

@@ -1,7 +1,7 @@
 //! Everything that CI runs, in an order in which a cheap failure comes early.
 
 use crate::report::Report;
-use crate::{budget, codegen, e2e, lint, readme, sim, unit, web};
+use crate::{budget, chaos, codegen, e2e, lint, readme, sim, unit, web};
 
 /// Runs every check and test; a failure does not keep the others from running.
 pub(crate) fn run(report: &Report) {
@@ -15,6 +15,7 @@ pub(crate) fn run(report: &Report) {
     web::unit(report);
     e2e::hub(report);
     readme::check(report);
+    chaos::short(report, &e2e::hub_binary());
     e2e::run(report, None, &[]);
 }
 

@@ -1,13 +1,15 @@
-//! What every response gets: a deadline, security headers, a line in the log.
+//! What every response gets: a deadline, security headers, a line in the log; and the end of its
+//! connection, when the node leaves.
 
 use super::error::ApiError;
 use crate::limits::REQUEST_TIMEOUT;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::ErrorCode;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// A worker obeys the policy of its own response, so every response carries it. `wasm-unsafe-eval`
 /// compiles WebAssembly and nothing else.
@@ -33,6 +35,21 @@ pub(super) async fn deadline(request: Request, next: Next) -> Response {
             ApiError::new(ErrorCode::Unavailable, "the request took too long, try again").into_response()
         }
     }
+}
+
+/// Makes each request the last of its connection once the node leaves: a proxy that keeps connections
+/// could otherwise send one into a connection that ends in the same moment, and would not know
+/// whether it was served.
+pub(super) async fn last_when_leaving(
+    State(leaving): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Sets the security headers and logs the request: its path, which holds no secret, and never its

@@ -71,6 +71,7 @@ pub struct Api {
 /// know addresses.
 pub fn router(api: Api, more: Router) -> Router {
     let api = Arc::new(api);
+    let leaving = api.draining.clone();
     let (routes, document) = openapi::routes().split_for_parts();
     let described = openapi::serve(document);
     routes
@@ -82,4 +83,5 @@ pub fn router(api: Api, more: Router) -> Router {
         .with_state(api)
         .merge(more)
         .layer(middleware::from_fn(layers::headers_and_log))
+        .layer(middleware::from_fn_with_state(leaving, layers::last_when_leaving))
 }

@@ -57,7 +57,8 @@ impl Layout {
             files::make_dir(&spec.dir.join(folder))?;
         }
         let dir = spec.dir.canonicalize()?;
-        let layout = Self { ports: Ports::find(&spec)?, dir, hub: spec.hub, hub_env: spec.hub_env };
+        let hub = spec.hub.canonicalize().with_context(|| format!("no hub at {}", spec.hub.display()))?;
+        let layout = Self { ports: Ports::find(&spec)?, dir, hub, hub_env: spec.hub_env };
         files::secret(&layout.secret_file("jwt"))?;
         files::secret(&layout.secret_file("postgres"))?;
         postgres::make(&layout)?;

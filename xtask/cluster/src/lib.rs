@@ -21,6 +21,7 @@ pub use programs::{Missing, missing};
 
 use anyhow::{Context, Result, bail};
 use process::Signal;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -111,10 +112,25 @@ impl Cluster {
             self.proceed(*hub)?;
             self.signal(*hub, Signal::TERM)?;
         }
-        for component in hubs.into_iter().chain([Component::Redis, Component::Postgres]) {
-            self.stop(component)?;
+        for hub in hubs {
+            // Not told again: a second signal tells a hub to leave at once.
+            self.end(hub)?;
         }
-        Ok(())
+        self.stop(Component::Redis)?;
+        self.stop(Component::Postgres)
+    }
+
+    /// Deletes the folder of a cluster that has ended, with all data.
+    ///
+    /// # Errors
+    /// When it runs, or something cannot be deleted.
+    pub fn delete(self) -> Result<()> {
+        let dir = self.layout.dir();
+        if self.running().next().is_some() {
+            bail!("a cluster is running in {}; end it first", dir.display());
+        }
+        postgres::delete(&self.layout)?;
+        fs::remove_dir_all(dir).with_context(|| format!("failed to delete {}", dir.display()))
     }
 
     /// Brings the database to the hub's schema.
@@ -222,6 +238,11 @@ impl Cluster {
         let signal = if component == Component::Postgres { Signal::INT } else { Signal::TERM };
         self.proceed(component)?;
         self.signal(component, signal)?;
+        self.end(component)
+    }
+
+    /// Waits until one that was told to has ended, or ends it by force when that takes too long.
+    fn end(&self, component: Component) -> Result<()> {
         if self.wait_until_ended(component, STOP_DEADLINE) {
             return Ok(());
         }

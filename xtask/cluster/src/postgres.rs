@@ -73,6 +73,12 @@ fn home(dir: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Deletes the server's files, wherever they lie.
+pub(crate) fn delete(layout: &Layout) -> Result<()> {
+    let Ok(folder) = layout.dir().join("postgres").canonicalize() else { return Ok(()) };
+    fs::remove_dir_all(&folder).with_context(|| format!("failed to delete {}", folder.display()))
+}
+
 fn own(paths: &[&Path]) -> Result<()> {
     if !host::is_root() {
         return Ok(());

@@ -3,6 +3,7 @@
 use crate::support::postgres::Database;
 use crate::support::redis::{RedisServer, redis_broker};
 use crate::support::{Client, NodeBuilder, TestNode, eventually};
+use hub::limits::bounds::REQUESTS_WIND_DOWN;
 use hub::server::NodeSettings;
 use hub::store::Store;
 use hub::store::memory::MemoryStore;
@@ -218,4 +219,25 @@ async fn whatever_redis_loses_every_message_arrives_once_and_in_order() {
     for client in &mut clients[1..] {
         assert_eq!(read_until(client, &last).await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_leaving_node_goes_on_serving_until_no_proxy_keeps_a_connection_to_it() {
+    let redis = RedisServer::start(&[]).await;
+    let node = nodes(&redis.url(), 1).await.pop().unwrap();
+    let health = format!("http://{}/health", node.address);
+    let stays_open = |response: &reqwest::Response| response.headers().get("connection").is_none();
+    assert!(stays_open(&reqwest::get(&health).await.unwrap()));
+    let (shutdown, began) = (node.shutdown.clone(), Instant::now());
+    shutdown.cancel();
+    let asks = async {
+        while began.elapsed() < REQUESTS_WIND_DOWN / 2 {
+            let response = reqwest::get(&health).await.unwrap();
+            assert_eq!(response.status(), 200);
+            assert!(!stays_open(&response), "this is the last of its connection");
+        }
+    };
+    tokio::join!(asks, node.stop());
+    assert!(began.elapsed() >= REQUESTS_WIND_DOWN);
+    assert!(reqwest::get(&health).await.is_err());
 }

@@ -1,0 +1,201 @@
+//! Does to the cluster what the plan says, and heals it.
+
+use crate::crowd::Crowd;
+use crate::member::at;
+use crate::plan::{Fault, Step};
+use anyhow::{Context, Result, ensure};
+use cluster::{Cluster, Component};
+use loadgen::history::FaultSpan;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+/// The output limit of subscribers that Redis comes with.
+const USUAL_LIMIT: &str = "pubsub 33554432 8388608 60";
+/// The smallest there is: whatever does not fit the socket at once ends the connection.
+const TINY_LIMIT: &str = "pubsub 1 1 1";
+/// More than the socket's own buffer of a connection takes, in bytes.
+const NOISE_BYTES: usize = 64 * 1024;
+/// How long the talk goes on from the beginning of a fault that silence follows: until it has happened,
+/// and less than a round of all rooms takes, so that nothing tells of what was missed in one.
+const HUSH_AFTER: Duration = Duration::from_millis(150);
+/// How long a fault counts that is over at once: what it broke heals meanwhile.
+const AFTER_SHOCK: Duration = Duration::from_millis(500);
+/// How often noise is made while the limit is tiny.
+const NOISE_PAUSE: Duration = Duration::from_millis(250);
+
+/// A cluster under the hand of a plan.
+pub(crate) struct Surgeon {
+    cluster: Arc<Cluster>,
+    crowd: Arc<Crowd>,
+    talks: watch::Sender<bool>,
+    began: Instant,
+    rng: StdRng,
+}
+
+impl Surgeon {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        crowd: Arc<Crowd>,
+        talks: watch::Sender<bool>,
+        (seed, began): (u64, Instant),
+    ) -> Self {
+        Self { cluster, crowd, talks, began, rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Carries a plan out; nobody talks afterwards. `told` hears of each fault when it is over.
+    pub(crate) async fn run(&mut self, plan: &[Step], told: impl Fn(&FaultSpan)) -> Result<Vec<FaultSpan>> {
+        let mut spans = Vec::new();
+        for step in plan {
+            self.talks.send_replace(true);
+            sleep(step.talk).await;
+            let from = at(self.began);
+            if step.silence.is_zero() {
+                self.inflict(step.fault).await
+            } else {
+                self.inflict_and_hush(step.fault).await
+            }
+            .with_context(|| format!("failed at: {}", step.fault))?;
+            let span = FaultSpan { name: step.fault.to_string(), from, until: at(self.began) };
+            told(&span);
+            spans.push(span);
+            if !step.silence.is_zero() {
+                self.talks.send_replace(false);
+                sleep(step.silence).await;
+            }
+        }
+        self.talks.send_replace(false);
+        Ok(spans)
+    }
+
+    /// Everyone talks for a while, and nothing is done.
+    pub(crate) async fn leave_alone(&self, lasts: Duration) {
+        self.talks.send_replace(true);
+        sleep(lasts).await;
+        self.talks.send_replace(false);
+    }
+
+    /// Does it, and nobody says anything from the next moment on.
+    async fn inflict_and_hush(&mut self, fault: Fault) -> Result<()> {
+        let talks = self.talks.clone();
+        let hush = async {
+            sleep(HUSH_AFTER).await;
+            talks.send_replace(false);
+            Ok(())
+        };
+        tokio::try_join!(self.inflict(fault), hush).map(drop)
+    }
+
+    /// Does it and undoes it; returns once everything answers again.
+    async fn inflict(&mut self, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::HubKill { hub, down } => self.kill(Component::Hub(hub), down).await,
+            Fault::HubHalt { hub, halted } => {
+                self.act(move |cluster| cluster.halt(Component::Hub(hub))).await?;
+                sleep(halted).await;
+                self.act(move |cluster| cluster.proceed(Component::Hub(hub))).await
+            }
+            Fault::HubDrain { hub } => self.drain(Component::Hub(hub)).await,
+            Fault::RedisRestart { down } => self.kill(Component::Redis, down).await,
+            Fault::RedisKillSubscribers => {
+                self.redis(&["client", "kill", "type", "pubsub"]).await?;
+                after_shock().await
+            }
+            Fault::RedisKillPublishers => {
+                self.redis(&["client", "kill", "type", "normal"]).await?;
+                after_shock().await
+            }
+            Fault::RedisTinyOutput { lasts } => self.tiny_output(lasts).await,
+            Fault::RedisRefusePublish { lasts } => {
+                self.redis(&["acl", "setuser", "default", "-publish"]).await?;
+                sleep(lasts).await;
+                // Nothing is said while it gets better: what was refused last stays lost.
+                self.talks.send_replace(false);
+                sleep(Duration::from_secs(1)).await;
+                self.redis(&["acl", "setuser", "default", "+@all"]).await
+            }
+            Fault::PostgresImmediate { down } => self.kill(Component::Postgres, down).await,
+            Fault::PostgresTerminate => {
+                let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                           where backend_type = 'client backend' and pid <> pg_backend_pid()";
+                self.act(move |cluster| cluster.sql(sql).map(drop)).await?;
+                after_shock().await
+            }
+            Fault::NginxReload => {
+                self.act(Cluster::reload_nginx).await?;
+                after_shock().await
+            }
+            Fault::ClientsCut { clients } => {
+                self.crowd.cut(clients, &mut self.rng).await;
+                after_shock().await
+            }
+            Fault::Leave => {
+                self.crowd.leave().await;
+                after_shock().await
+            }
+            Fault::LeaveAndKill { down } => {
+                let hub = self.crowd.node_of_leavers().and_then(|node| node.parse().ok());
+                let hub = hub.unwrap_or(Component::Hub(1));
+                self.act(move |cluster| cluster.kill(hub)).await?;
+                self.crowd.leave().await;
+                sleep(down).await;
+                self.act(move |cluster| cluster.start(hub)).await
+            }
+        }
+    }
+
+    async fn kill(&self, component: Component, down: Duration) -> Result<()> {
+        self.act(move |cluster| cluster.kill(component)).await?;
+        sleep(down).await;
+        self.act(move |cluster| cluster.start(component)).await
+    }
+
+    /// In order, and it must be in order: one that has to be killed did not leave in time.
+    async fn drain(&self, component: Component) -> Result<()> {
+        self.act(move |cluster| {
+            cluster.terminate(component)?;
+            ensure!(
+                cluster.wait_until_ended(component, Duration::from_secs(30)),
+                "{component} does not leave"
+            );
+            cluster.start(component)
+        })
+        .await
+    }
+
+    async fn tiny_output(&self, lasts: Duration) -> Result<()> {
+        self.redis(&["config", "set", "client-output-buffer-limit", TINY_LIMIT]).await?;
+        let (until, noise) = (Instant::now() + lasts, "x".repeat(NOISE_BYTES));
+        for room in self.crowd.rooms.iter().cycle() {
+            if Instant::now() > until {
+                break;
+            }
+            self.redis(&["publish", &format!("room:{room}"), &noise]).await?;
+            sleep(NOISE_PAUSE).await;
+        }
+        self.redis(&["config", "set", "client-output-buffer-limit", USUAL_LIMIT]).await
+    }
+
+    async fn redis(&self, args: &[&str]) -> Result<()> {
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        self.act(move |cluster| {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            cluster.redis(&args).map(drop)
+        })
+        .await
+    }
+
+    /// Does something with the cluster, which blocks.
+    async fn act(&self, act: impl FnOnce(&Cluster) -> Result<()> + Send + 'static) -> Result<()> {
+        let cluster = Arc::clone(&self.cluster);
+        tokio::task::spawn_blocking(move || act(&cluster)).await?
+    }
+}
+
+async fn after_shock() -> Result<()> {
+    sleep(AFTER_SHOCK).await;
+    Ok(())
+}
