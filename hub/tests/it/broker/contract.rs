@@ -2,7 +2,7 @@
 
 use super::inbox::{Node, room, user};
 use crate::support::eventually;
-use crate::support::redis::RedisServer;
+use crate::support::redis::{FakeServer, RedisServer};
 use hub::broker::local::LocalBus;
 
 /// Holds three nodes to the contract.
@@ -109,6 +109,12 @@ async fn the_bus_of_one_process() {
 #[tokio::test]
 async fn one_redis() {
     let redis = RedisServer::start(&[]).await;
+    holds(&Node::on(&redis.url(), 3).await).await;
+}
+
+#[tokio::test]
+async fn the_redis_of_the_simulation() {
+    let redis = FakeServer::start().await;
     holds(&Node::on(&redis.url(), 3).await).await;
 }
 

@@ -2,7 +2,7 @@
 
 use super::TIMES;
 use crate::broker::inbox::Node;
-use crate::support::redis::{RedisServer, cluster_of_six, cluster_url, redis_broker};
+use crate::support::redis::{FakeServer, RedisServer, cluster_of_six, cluster_url, redis_broker};
 use crate::support::{eventually, incarnation};
 use hub::presence::Presence;
 use hub::presence::local::{LocalLeases, LocalPresence};
@@ -99,6 +99,13 @@ async fn leases_in_one_redis() {
     let (_brokers, presence) = on_redis(&redis.url()).await;
     holds(presence).await;
     assert_eq!(redis.try_cli(&["keys", "*"]), "", "nothing is left behind");
+}
+
+#[tokio::test]
+async fn leases_in_the_redis_of_the_simulation() {
+    let redis = FakeServer::start().await;
+    let (_brokers, presence) = on_redis(&redis.url()).await;
+    holds(presence).await;
 }
 
 #[tokio::test]

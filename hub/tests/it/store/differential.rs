@@ -1,7 +1,7 @@
-//! The same random script on memory, on SQLite and on Postgres gives the same outcomes, logs, pages
-//! and counts.
+//! The same random script on memory, on the simulation's store, on SQLite and on Postgres gives the same
+//! outcomes, logs, pages and counts.
 
-use super::factory::{Postgres, Sqlite, StoreFactory};
+use super::factory::{Memory, Postgres, Simulated, Sqlite, StoreFactory};
 use super::script::{Step, USERNAMES, script};
 use super::world::decode;
 use hub::store::memory::MemoryStore;
@@ -19,19 +19,29 @@ fn the_same_script_means_the_same_on_memory_and_on_sqlite() {
     check(CASES, async |steps| {
         let factory = Sqlite::default();
         let sqlite = factory.make().await;
-        run(steps, &*sqlite).await;
+        run(steps, &*Memory.make().await, &*sqlite).await;
         sqlite.close().await;
     });
 }
 
 #[test]
-fn the_same_script_means_the_same_on_memory_and_on_postgres() {
+fn the_same_script_means_the_same_in_the_simulation_and_on_sqlite() {
+    check(CASES, async |steps| {
+        let factory = Sqlite::default();
+        let sqlite = factory.make().await;
+        run(steps, &*Simulated.make().await, &*sqlite).await;
+        sqlite.close().await;
+    });
+}
+
+#[test]
+fn the_same_script_means_the_same_in_the_simulation_and_on_postgres() {
     let factory = Postgres::default();
     check(CASES / 4, async |steps| {
         let mut db = factory.database().await.raw().await;
         sqlx::raw_sql(EMPTY).execute(&mut db).await.unwrap();
         let postgres = factory.make().await;
-        run(steps, &*postgres).await;
+        run(steps, &*Simulated.make().await, &*postgres).await;
         postgres.close().await;
     });
 }
@@ -54,9 +64,8 @@ fn check(cases: u32, case: impl AsyncFn(&[Step])) {
     }
 }
 
-async fn run(steps: &[Step], store: &dyn Store) {
-    let memory = MemoryStore::new(Epoch(7));
-    make_users(&memory).await;
+async fn run(steps: &[Step], memory: &dyn Store, store: &dyn Store) {
+    make_users(memory).await;
     make_users(store).await;
     for step in steps {
         match step {
@@ -70,11 +79,11 @@ async fn run(steps: &[Step], store: &dyn Store) {
             }
         }
     }
-    compare(&memory, store).await;
+    compare(memory, store).await;
 }
 
 /// Everything that can be read is equal.
-async fn compare(memory: &MemoryStore, store: &dyn Store) {
+async fn compare(memory: &dyn Store, store: &dyn Store) {
     let rooms: Vec<RoomId> = (1..=3).map(RoomId).collect();
     let users = [1, 2, 5].map(UserId);
     assert_eq!(memory.heads(&rooms).await.unwrap(), store.heads(&rooms).await.unwrap());
@@ -103,7 +112,7 @@ async fn compare(memory: &MemoryStore, store: &dyn Store) {
     }
 }
 
-async fn compare_room(memory: &MemoryStore, store: &dyn Store, user: UserId, room: RoomId) {
+async fn compare_room(memory: &dyn Store, store: &dyn Store, user: UserId, room: RoomId) {
     assert_eq!(memory.room(user, room).await.unwrap(), store.room(user, room).await.unwrap());
     for after in [None, Some("bob")] {
         let expected = memory.members(user, room, after, 2).await.unwrap();

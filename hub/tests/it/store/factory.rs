@@ -1,6 +1,7 @@
 //! Empty stores of every implementation.
 
 use crate::support::postgres::Database;
+use fakes::store::{SimStore, StoreHost};
 use hub::store::Store;
 use hub::store::memory::MemoryStore;
 use hub::store::sqlite::SqliteStore;
@@ -8,6 +9,7 @@ use protocol::Epoch;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// Makes empty stores of one implementation.
@@ -23,6 +25,17 @@ pub struct Memory;
 impl StoreFactory for Memory {
     async fn make(&self) -> Arc<dyn Store> {
         Arc::new(MemoryStore::new(Epoch(7)))
+    }
+}
+
+/// Makes stores of the simulation, as a node has them: in memory, on a machine of their own.
+#[derive(Default)]
+pub struct Simulated;
+
+impl StoreFactory for Simulated {
+    async fn make(&self) -> Arc<dyn Store> {
+        let host = Arc::new(StoreHost::new(Memory.make().await, Duration::ZERO));
+        Arc::new(SimStore::within(&host, 8).await.unwrap())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Real Redis servers, each in a folder of its own on a free port, killed when dropped.
 
 use super::eventually;
+use fakes::redis::FakeRedis;
 use hub::broker::redis::RedisBroker;
 use hub::broker::redis::connector::NetConnector;
 use hub::broker::redis_url::RedisUrl;
+use hub::clock::{Clock, SystemClock};
 use hub::random::SystemRandom;
 use protocol::NodeId;
 use std::net::TcpListener;
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub struct RedisServer {
@@ -159,6 +162,34 @@ impl Drop for RedisServer {
         if self.child.is_some() {
             self.kill();
         }
+    }
+}
+
+/// The simulation's Redis on a real port, gone when dropped.
+pub struct FakeServer {
+    port: u16,
+    _tasks: JoinSet<()>,
+}
+
+impl FakeServer {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let redis = Arc::new(FakeRedis::new(|| SystemClock.now().0));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let redis = Arc::clone(&redis);
+                connections.spawn(async move { redis.serve(stream).await });
+            }
+        });
+        Self { port, _tasks: tasks }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 }
 

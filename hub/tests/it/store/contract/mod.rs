@@ -28,6 +28,7 @@ async fn run<F: StoreFactory>(case: impl AsyncFnOnce(World)) {
 macro_rules! contract {
     ($($case:ident)*) => {
         $crate::store::contract::contract_for!(memory, Memory, $($case)*);
+        $crate::store::contract::contract_for!(simulated, Simulated, $($case)*);
         $crate::store::contract::contract_for!(sqlite, Sqlite, $($case)*);
         $crate::store::contract::contract_for!(postgres, Postgres, $($case)*);
     };
