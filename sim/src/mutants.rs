@@ -103,8 +103,9 @@ fn write(rows: &[Row]) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&path).context("failed to read docs/SIMULATION.md")?;
     let (before, rest) = text.split_once(MARKS.0).context("docs/SIMULATION.md has no place for the table")?;
     let (_, after) = rest.split_once(MARKS.1).context("docs/SIMULATION.md has no place for the table")?;
-    let mut table =
-        String::from("\n| Bug | What is wrong | Found by | Seeds | Shrunk to |\n|---|---|---|---|---|\n");
+    let mut table = String::from(
+        "\n| Bug | What is wrong | Found by | Seeds | Shrunk to (–: not measured) |\n|---|---|---|---|---|\n",
+    );
     for Row { bug, found, size } in rows {
         let (seeds, invariant) = found
             .as_ref()
