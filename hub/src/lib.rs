@@ -15,5 +15,6 @@ pub mod rules;
 pub mod server;
 pub mod session;
 pub mod store;
+mod sync;
 pub mod telemetry;
 pub mod ws;

@@ -26,6 +26,9 @@ pub(crate) fn rust(report: &Report) {
         let tools = ["-p", "xtask-codegen", "-p", "xtask-wasm-bind"];
         let features = ["--features", "xtask-codegen/run,xtask-wasm-bind/run"];
         Cmd::cargo(&["clippy", "--locked"]).args(tools).args(features).args(strict).show()?;
+        // The tests of races have locks of their own.
+        let races = ["-p", "hub", "--features", "races", "--lib", "--tests"];
+        Cmd::cargo(&["clippy", "--locked"]).args(races).args(strict).show()?;
         Ok(Outcome::Done)
     });
     report.step("deny", "licences, bans and sources of dependencies", || {

@@ -25,6 +25,13 @@ pub(crate) fn run(report: &Report) {
             .show()?;
         Ok(Outcome::Told("by cargo test; `cargo install --locked cargo-nextest` is quicker".to_owned()))
     });
+    report.step("races", "running the fan-out's threads in many orders", || {
+        // Apart from the others: its locks work under its scheduler alone.
+        let tests = ["--locked", "--package", "hub", "--features", "races", "--lib", "room::tests"];
+        let runner: &[&str] = if has_nextest() { &["nextest", "run", "--profile", "ci"] } else { &["test"] };
+        Cmd::cargo(runner).args(tests).within(DEADLINE).show()?;
+        Ok(Outcome::Done)
+    });
     report.step("doc tests", "running the examples in the documentation", || {
         Cmd::cargo(&["test", "--locked", "--quiet", "--workspace", "--doc"]).within(DEADLINE).show()?;
         Ok(Outcome::Done)

@@ -9,11 +9,11 @@ use crate::room::feed::Feed;
 use crate::room::ring::{Ring, RingBudget, RingRead};
 use crate::room::topics::{Lease, Topics};
 use crate::store::{Event, Store, StoreError};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, RwLock};
 use bytes::Bytes;
-use parking_lot::{Mutex, RwLock};
 use protocol::{RoomId, Seq, UserId};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::OnceCell;
 
@@ -146,6 +146,11 @@ impl Room {
         needs_store
     }
 
+    /// Whether the feed knows of events that it does not have.
+    pub(super) fn misses_events(&self) -> bool {
+        self.order.lock().feed.as_ref().is_some_and(|feed| feed.poll_timeout().is_some())
+    }
+
     /// Reads what the feed misses until it misses nothing. One at a time; a second call returns
     /// at once.
     pub(super) async fn repair(&self, store: &dyn Store, metrics: &Metrics) {
@@ -157,9 +162,7 @@ impl Room {
             let Some(deadline) = deadline else {
                 self.is_repairing.store(false, Ordering::Release);
                 // What came between the look and the store above found a repair under way.
-                let is_late =
-                    self.order.lock().feed.as_ref().is_some_and(|feed| feed.poll_timeout().is_some());
-                if is_late && !self.is_repairing.swap(true, Ordering::AcqRel) {
+                if self.misses_events() && !self.is_repairing.swap(true, Ordering::AcqRel) {
                     continue;
                 }
                 return;
@@ -186,8 +189,7 @@ impl Room {
     }
 
     /// The events after a cursor, from the ring.
-    #[must_use]
-    pub fn read(&self, after: Seq, events_max: usize, bytes_max: usize) -> RingRead {
+    pub(super) fn read(&self, after: Seq, events_max: usize, bytes_max: usize) -> RingRead {
         self.ring.read().read(after, events_max, bytes_max)
     }
 

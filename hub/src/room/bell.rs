@@ -3,12 +3,13 @@
 
 use crate::limits::bounds::{EPHEMERAL_FRAMES_MAX, USER_FRAMES_MAX};
 use crate::room::active::Room;
+use crate::room::ring::RingRead;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
-use parking_lot::Mutex;
-use protocol::{CloseCode, RoomId, UserId};
+use protocol::{CloseCode, RoomId, Seq, UserId};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// What rang.
@@ -148,9 +149,12 @@ impl Subscription {
         &self.room
     }
 
-    /// Looks now: what comes after this rings again. To be called before the ring is read.
-    pub fn look(&self) {
+    /// The events after a cursor, from the room's ring. What comes after this rings again: the mark
+    /// goes before the look, for the other way round what came between would never be told.
+    #[must_use]
+    pub fn read(&self, after: Seq, events_max: usize, bytes_max: usize) -> RingRead {
         self.subscriber.is_dirty.store(false, Ordering::Release);
+        self.room.read(after, events_max, bytes_max)
     }
 }
 

@@ -5,9 +5,11 @@ pub mod active;
 pub mod attendance;
 pub mod bell;
 pub mod feed;
-mod publication;
+pub mod publication;
 pub mod ring;
 mod sweep;
+#[cfg(all(test, feature = "races"))]
+mod tests;
 pub mod topics;
 mod users;
 pub mod writer;
@@ -22,9 +24,9 @@ pub use writer::{Permit, SubmitError, Writer};
 use crate::broker::{Broker, BrokerEvent, BrokerSink, Topic};
 use crate::metrics::{self, BrokerNow, Metrics};
 use crate::store::{Event, Membership, Store, StoreError};
+use crate::sync::RwLock;
 use bell::Subscriber;
 use bytes::Bytes;
-use parking_lot::RwLock;
 use protocol::frame::server::{ReadMarker, ServerMessage, UserTyping};
 use protocol::planted::{self, Bug};
 use protocol::{MessageNo, NodeId, RoomId, UserId};
@@ -114,7 +116,7 @@ impl Rooms {
     /// # Errors
     /// When the broker or the store does not answer; the connection is not attached then.
     pub async fn attach(
-        &self,
+        self: &Arc<Self>,
         room_id: RoomId,
         user_id: UserId,
         bell: Arc<Bell>,
@@ -132,7 +134,12 @@ impl Rooms {
             room
         };
         let subscription = Subscription::new(subscriber, room);
-        subscription.room().start(&self.topics, self.store.as_ref()).await?;
+        let room = subscription.room();
+        room.start(&self.topics, self.store.as_ref()).await?;
+        // What was published between the subscription and the look at the head is known to exist.
+        if room.misses_events() {
+            self.repair(Arc::clone(room));
+        }
         Ok(subscription)
     }
 
@@ -204,7 +211,7 @@ impl Rooms {
             return;
         }
         let (store, metrics, stop) = (Arc::clone(&self.store), Arc::clone(&self.metrics), self.stop.clone());
-        self.tasks.spawn(async move {
+        crate::sync::spawn(&self.tasks, async move {
             stop.run_until_cancelled(room.repair(store.as_ref(), &metrics)).await;
         });
     }

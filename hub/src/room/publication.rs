@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A publication on a room's topic.
 #[derive(Debug)]
-pub(super) enum RoomPublication {
+pub enum RoomPublication {
     /// A durable event.
     Event(Event),
     /// Something that may be lost.
@@ -19,9 +19,9 @@ pub(super) enum RoomPublication {
 }
 
 /// Something in a room that may be lost.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Ephemeral {
+pub enum Ephemeral {
     /// Someone is writing.
     Typing {
         /// The node where they are connected.
@@ -32,9 +32,9 @@ pub(super) enum Ephemeral {
 }
 
 /// A publication on a user's topic.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum UserPublication {
+pub enum UserPublication {
     /// The user's rooms or logins may have changed: read them again.
     UserChanged {
         /// The node that changed them.
@@ -50,9 +50,9 @@ pub(super) enum UserPublication {
 }
 
 /// A publication on the topic of presence.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum PresencePublication {
+pub enum PresencePublication {
     /// Users came to a node and went from it; its lease says so already.
     Presence {
         /// The node's run.
@@ -70,7 +70,9 @@ pub(super) enum PresencePublication {
 }
 
 impl RoomPublication {
-    pub(super) fn parse(payload: Arc<str>) -> Self {
+    /// Reads what was published on a room's topic.
+    #[must_use]
+    pub fn parse(payload: Arc<str>) -> Self {
         if let Ok(ephemeral) = serde_json::from_str(&payload) {
             return Self::Ephemeral(ephemeral);
         }

@@ -2,11 +2,11 @@
 //! Bounded in events and bytes, and all rings together by the node's budget. Pure.
 
 use crate::store::Event;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use protocol::Seq;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An event as connections send it.
 #[derive(Clone, Debug)]

@@ -53,7 +53,7 @@ impl Rooms {
     }
 
     /// Compares the heads of all active rooms and the versions of all connected users.
-    async fn sweep(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(super) async fn sweep(self: &Arc<Self>) -> Result<(), StoreError> {
         let rooms: Vec<_> = self.active.read().keys().copied().collect();
         for rooms in rooms.chunks(SWEEP_QUERY_MAX) {
             let heads = within_deadline(self.store.heads(rooms)).await?;
@@ -75,7 +75,7 @@ impl Rooms {
     }
 
     /// Lets go of rooms and topics that nobody has used for a moment.
-    async fn tidy(&self) {
+    pub(super) async fn tidy(&self) {
         let then = now().checked_sub(LINGER);
         {
             let mut active = self.active.write();

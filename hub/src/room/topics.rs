@@ -2,7 +2,7 @@
 
 use crate::broker::{Broker, BrokerError, SUBSCRIBE_WAIT_MAX, Topic};
 use crate::limits::bounds::{LINGER, SUBSCRIBE_DEADLINE};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;

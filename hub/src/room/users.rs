@@ -2,8 +2,8 @@
 
 use crate::room::bell::Bell;
 use crate::room::topics::Lease;
+use crate::sync::RwLock;
 use bytes::Bytes;
-use parking_lot::RwLock;
 use protocol::UserId;
 use std::collections::BTreeMap;
 use std::sync::Arc;

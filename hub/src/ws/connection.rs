@@ -231,8 +231,7 @@ impl Connection {
                 self.session.handle_up_to_date(room_id);
                 continue;
             };
-            subscription.look();
-            match subscription.room().read(after, PULL_EVENTS_MAX, PULL_BYTES_MAX) {
+            match subscription.read(after, PULL_EVENTS_MAX, PULL_BYTES_MAX) {
                 RingRead::Events { events, is_all } => {
                     self.admit_all(events);
                     if is_all {

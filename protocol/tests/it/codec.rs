@@ -187,8 +187,10 @@ fn an_event_of_a_later_version_has_a_place_and_any_other_frame_has_none() {
         ("{\"type\":\"poll_opened\",\"room_id\":7,\"seq\":-1}", Ok(Incoming::UnknownFrame)),
         ("{\"type\":\"poll_opened\",\"room_id\":7,\"seq\":9007199254740992}", Ok(Incoming::UnknownFrame)),
         ("{\"type\":\"hint\"}", Ok(Incoming::UnknownFrame)),
+        ("{\"type\":\"x\",\"room_id\":7,\"seq\":42,\"seq\":43}", Ok(Incoming::UnknownFrame)),
     ] {
         assert_eq!(decode_server(text), expected, "{text}");
+        assert_eq!(decode_server_compact(text), expected, "{text}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::limits::bounds::PRESENCE_BATCH_MAX;
 use crate::presence::table::{Changes, MemberChange, Own, Stay, Table};
 use crate::presence::{Presence, PresenceTimes};
 use crate::store::{Event, Membership, Store};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use protocol::{RoomId, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
