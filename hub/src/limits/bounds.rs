@@ -136,8 +136,10 @@ pub const RATE_PAUSE_MAX: Duration = Duration::from_secs(2);
 pub const POSTGRES_CONNECTIONS_MIN: u32 = 4;
 /// Most connections of a node.
 pub const POSTGRES_CONNECTIONS_MAX: u32 = 1_000;
-/// How long a call waits for a connection, and a connection for the server.
+/// How long a call waits for a connection.
 pub const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the opening of a connection may take, whoever still waits for it.
+pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that has rested for longer is asked whether it is alive before it is used.
 pub const POSTGRES_TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How long the server lets a transaction lie without a statement, as a node leaves one that is
@@ -203,6 +205,7 @@ const _: () = assert!(RATE_PAUSE_MAX.as_millis() < protocol::limits::PONG_TIMEOU
 const _: () = assert!(PULL_BYTES_MAX <= OUT_BYTES_MAX && PULL_EVENTS_MAX <= OUT_FRAMES_MAX);
 const _: () = assert!(BATCH_MAX <= WRITER_QUEUE_MAX);
 const _: () = assert!(protocol::limits::PRESENCE_MEMBERS_MAX <= PRESENCE_TRACKED_MAX);
+const _: () = assert!(POSTGRES_ACQUIRE_TIMEOUT.as_millis() < POSTGRES_CONNECT_TIMEOUT.as_millis());
 // A transaction left lying ends before those who wait for its locks give up.
 const _: () = assert!(POSTGRES_IDLE_TRANSACTION_TIMEOUT.as_millis() < POSTGRES_LOCK_TIMEOUT.as_millis());
 const _: () = assert!(POSTGRES_LOCK_TIMEOUT.as_millis() < POSTGRES_STATEMENT_TIMEOUT.as_millis());

@@ -63,7 +63,7 @@ impl PostgresStore {
 
     async fn try_append(&self, batch: &[Append], deadline: Instant) -> Result<Vec<Outcome>, Failed> {
         let too_long = || Trouble::Store(StoreError::Unavailable("batch took too long".into()));
-        let mut db = timeout_at(deadline, self.writers.acquire()).await.map_err(|_| too_long())??;
+        let mut db = timeout_at(deadline, self.writers.take()).await.map_err(|_| too_long())??;
         let Ok(worked) = timeout_at(deadline, self.work(&mut db, batch)).await else {
             // It may hang in the middle of an answer.
             db.close_on_drop();

@@ -12,6 +12,7 @@ mod history;
 mod ids;
 mod load;
 mod open;
+mod pool;
 mod read;
 mod rows;
 
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 use error::{at_commit, before_commit};
 use protocol::model::{Anchor, Message, MessagePage, Room, User};
 use protocol::{Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
-use sqlx::{Connection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::timeout;
 
 const READ_COMMITTED: &str = "begin isolation level read committed read write";
@@ -35,8 +36,8 @@ const READ_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 /// A store in a Postgres database.
 pub struct PostgresStore {
     epoch: Epoch,
-    writers: PgPool,
-    readers: PgPool,
+    writers: pool::Pool,
+    readers: pool::Pool,
     spare_ids: ids::SpareIds,
 }
 
@@ -45,7 +46,7 @@ type Tx<'db> = Transaction<'db, Postgres>;
 /// Runs a future on a reading connection, which it gives up when time runs out.
 macro_rules! read {
     ($store:ident, |$db:ident| $body:expr) => {{
-        let mut db = $store.readers.acquire().await.map_err(before_commit)?;
+        let mut db = $store.readers.take().await.map_err(before_commit)?;
         let done = timeout(POSTGRES_CALL_DEADLINE, async {
             let $db = &mut *db;
             $body.await
@@ -63,7 +64,7 @@ macro_rules! read {
 /// Runs a future in a transaction, and commits it.
 macro_rules! write {
     ($store:ident, |$tx:ident| $body:expr) => {{
-        let mut db = $store.readers.acquire().await.map_err(before_commit)?;
+        let mut db = $store.readers.take().await.map_err(before_commit)?;
         let done = timeout(POSTGRES_CALL_DEADLINE, async {
             let mut tx = db.begin_with(READ_COMMITTED).await.map_err(before_commit)?;
             let $tx = &mut tx;

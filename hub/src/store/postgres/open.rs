@@ -3,6 +3,7 @@
 
 use super::PostgresStore;
 use super::ids::SpareIds;
+use super::pool::Pool;
 use crate::limits::bounds::{
     POSTGRES_ACQUIRE_TIMEOUT, POSTGRES_CONNECTIONS_MIN, POSTGRES_IDLE_TRANSACTION_TIMEOUT,
     POSTGRES_LOCK_TIMEOUT, POSTGRES_STATEMENT_TIMEOUT, POSTGRES_TRUSTED_IDLE,
@@ -102,8 +103,8 @@ impl PostgresStore {
         let epoch = epoch(&mut db, new_epoch).await?;
         warn_of_settings(&mut db).await?;
         db.close().await?;
-        let writers = pool(writing, options.clone());
-        let readers = pool(connections - writing, options);
+        let writers = Pool::new(writing, |settings| pool(settings, options.clone()));
+        let readers = Pool::new(connections - writing, |settings| pool(settings, options));
         Ok(Self { epoch, writers, readers, spare_ids: SpareIds::default() })
     }
 
@@ -128,12 +129,9 @@ fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     Ok(if named { options } else { options.application_name("hub") })
 }
 
-/// Connects when a connection is first needed.
-fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
+/// How the connections of a pool are opened and looked after.
+fn pool(pool: PgPoolOptions, options: PgConnectOptions) -> PgPool {
+    pool.test_before_acquire(false)
         .before_acquire(|db, used| {
             Box::pin(async move {
                 if used.idle_for > POSTGRES_TRUSTED_IDLE {

@@ -10,7 +10,11 @@ use protocol::{ClientId, Epoch, Seq, Timestamp};
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 async fn worlds(database: &Database) -> (World, World) {
@@ -334,4 +338,42 @@ async fn a_server_that_is_not_there_or_lets_nobody_in_is_told_without_the_passwo
     let url = database.url.replace("hub@", "hub:hunter2@");
     let store = PostgresStore::open(&url, 4, Epoch(7)).await.unwrap();
     assert!(!format!("{store:?}").contains("hunter2"), "{store:?}");
+}
+
+/// A way to a server on which what comes in waits for so many milliseconds first.
+async fn slow_way(server: String, waits: Arc<AtomicU64>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(async move {
+        let mut ways = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (server, waits) = (server.clone(), Arc::clone(&waits));
+            ways.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(waits.load(Ordering::Relaxed))).await;
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::io::copy_bidirectional(&mut near, &mut far).await.ok();
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_connection_that_is_slow_to_open_serves_those_who_come_later() {
+    let database = Database::new().await;
+    let (before, after) = database.url.split_once("127.0.0.1:").unwrap();
+    let (port, rest) = after.split_once('/').unwrap();
+    let waits = Arc::new(AtomicU64::new(0));
+    let slow_port = slow_way(format!("127.0.0.1:{port}"), Arc::clone(&waits)).await;
+    let url = format!("{before}127.0.0.1:{slow_port}/{rest}");
+    let store = PostgresStore::open(&url, 4, Epoch(1)).await.unwrap();
+    // Longer than anyone waits for a connection, so that none is ever there in time for who asked first.
+    waits.store(7_000, Ordering::Relaxed);
+    let asked = Instant::now();
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    while let Err(error) = store.check().await {
+        assert!(asked.elapsed() < Duration::from_secs(60), "nobody ever gets a connection: {error}");
+    }
+    store.close().await;
 }
