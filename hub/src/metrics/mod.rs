@@ -1,10 +1,11 @@
 //! What a node counts and measures, and how Prometheus reads it. Owned by the node and not by the
-//! process, so that the nodes of one process count apart. Knows nothing of what it counts.
+//! process, so that the nodes of one process count apart.
 
 mod timings;
 
 pub use timings::Timings;
 
+use crate::broker::BrokerStatus;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -13,7 +14,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 /// The media type of what [`Metrics::encode`] gives (OpenMetrics 1.0).
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -92,30 +92,7 @@ pub struct Now {
     /// Operations that wait for the writer.
     pub writer_queue: usize,
     /// Its broker.
-    pub broker: BrokerNow,
-}
-
-/// How its broker stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct BrokerNow {
-    /// For how long publications may have been getting lost, if they may now.
-    pub degraded_for: Option<Duration>,
-    /// Topics that are subscribed to, or are to be.
-    pub topics: usize,
-    /// Connections that were lost and made again.
-    pub reconnects: u64,
-    /// Publications that went out.
-    pub published: u64,
-    /// Publications that wait to go out, or to be confirmed.
-    pub publications_waiting: usize,
-    /// Publications that came in.
-    pub received: u64,
-    /// Publications that came in and wait for the node.
-    pub handover_waiting: usize,
-    /// Publications that were given up before they went out.
-    pub publications_dropped: u64,
-    /// Publications that came in and were dropped.
-    pub handover_dropped: u64,
+    pub broker: BrokerStatus,
 }
 
 impl Metrics {
@@ -130,7 +107,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("hub");
         self.register(&mut registry);
         now.register(&mut registry);
-        now.broker.register(registry.sub_registry_with_prefix("broker"));
+        register_broker(&now.broker, registry.sub_registry_with_prefix("broker"));
         if let Some(timings) = store {
             timings.register(registry.sub_registry_with_prefix("store"));
         }
@@ -182,31 +159,29 @@ impl Now {
     }
 }
 
-impl BrokerNow {
-    fn register(&self, registry: &mut Registry) {
-        let up = usize::from(self.degraded_for.is_none());
-        registry.register("up", "0 while publications between hubs may be getting lost", gauge(up));
-        let degraded = Gauge::<f64, AtomicU64>::default();
-        degraded.set(self.degraded_for.unwrap_or_default().as_secs_f64());
-        let help = "For how long they may have been getting lost";
-        registry.register_with_unit("degraded", help, Unit::Seconds, degraded);
-        registry.register("topics", "Topics that are subscribed to", gauge(self.topics));
-        let help = "Publications that wait to go out, or to be confirmed";
-        registry.register("publications_waiting", help, gauge(self.publications_waiting));
-        let help = "Publications that came in and wait for the hub";
-        registry.register("handover_waiting", help, gauge(self.handover_waiting));
-        let counters = [
-            ("reconnects", "Connections to the broker that were lost and made again", self.reconnects),
-            ("published", "Publications that went out", self.published),
-            ("received", "Publications that came in", self.received),
-            ("publications_dropped", "Publications given up before they went out", self.publications_dropped),
-            ("handover_dropped", "Publications that came in and were dropped", self.handover_dropped),
-        ];
-        for (name, help, value) in counters {
-            let counter = Counter::<u64>::default();
-            counter.inc_by(value);
-            registry.register(name, help, counter);
-        }
+fn register_broker(status: &BrokerStatus, registry: &mut Registry) {
+    let up = usize::from(status.degraded_for.is_none());
+    registry.register("up", "0 while publications between hubs may be getting lost", gauge(up));
+    let degraded = Gauge::<f64, AtomicU64>::default();
+    degraded.set(status.degraded_for.unwrap_or_default().as_secs_f64());
+    let help = "For how long they may have been getting lost";
+    registry.register_with_unit("degraded", help, Unit::Seconds, degraded);
+    registry.register("topics", "Topics that are subscribed to", gauge(status.topics));
+    let help = "Publications that wait to go out, or to be confirmed";
+    registry.register("publications_waiting", help, gauge(status.publications_waiting));
+    let help = "Publications that came in and wait for the hub";
+    registry.register("handover_waiting", help, gauge(status.handover_waiting));
+    let counters = [
+        ("reconnects", "Connections to the broker that were lost and made again", status.reconnects),
+        ("published", "Publications that went out", status.published),
+        ("received", "Publications that came in", status.received),
+        ("publications_dropped", "Publications given up before they went out", status.publications_dropped),
+        ("handover_dropped", "Publications that came in and were dropped", status.handover_dropped),
+    ];
+    for (name, help, value) in counters {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value);
+        registry.register(name, help, counter);
     }
 }
 
@@ -219,6 +194,7 @@ fn gauge(value: usize) -> Gauge {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn what_was_counted_is_told_under_its_name() {
@@ -230,7 +206,7 @@ mod tests {
         timings.observe("append", Duration::from_millis(7), false);
         timings.observe("append", Duration::from_millis(7), true);
         let degraded_for = Some(Duration::from_millis(1500));
-        let broker = BrokerNow { degraded_for, reconnects: 2, ..BrokerNow::default() };
+        let broker = BrokerStatus { degraded_for, reconnects: 2, ..BrokerStatus::default() };
         let now = Now { is_draining: true, ring_bytes: 12, broker, ..Now::default() };
         let text = metrics.encode(&now, Some(&timings));
         let lines: Vec<&str> = text.lines().collect();

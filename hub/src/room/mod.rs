@@ -22,7 +22,7 @@ pub use users::UserStream;
 pub use writer::{Permit, SubmitError, Writer};
 
 use crate::broker::{Broker, BrokerEvent, BrokerSink, Topic};
-use crate::metrics::{self, BrokerNow, Metrics};
+use crate::metrics::{self, Metrics};
 use crate::store::{Event, Membership, Store, StoreError};
 use crate::sync::RwLock;
 use bell::Subscriber;
@@ -256,21 +256,10 @@ impl Rooms {
     /// How they stand, as Prometheus is told.
     #[must_use]
     pub fn now(&self) -> metrics::Now {
-        let status = self.broker.status();
         metrics::Now {
             rooms_active: self.active_rooms(),
             ring_bytes: self.ring_bytes(),
-            broker: BrokerNow {
-                degraded_for: status.degraded_for,
-                topics: status.topics,
-                reconnects: status.reconnects,
-                published: status.published,
-                publications_waiting: status.publications_waiting,
-                received: status.received,
-                handover_waiting: status.handover_waiting,
-                publications_dropped: status.publications_dropped,
-                handover_dropped: status.handover_dropped,
-            },
+            broker: self.broker.status(),
             ..metrics::Now::default()
         }
     }

@@ -47,7 +47,7 @@ const LAYERS: &[Layer] = &[
     pure("broker::redis_url", &[]),
     pure("broker::redis::echo", &[]),
     pure("broker::redis::routes", &["broker"]),
-    layer("metrics", &[]),
+    layer("metrics", &["broker"]),
     layer("clock", &[]),
     layer("random", &[]),
     layer("sync", &[]),
