@@ -3,12 +3,15 @@
 
 use super::{apt, parse_release, rust_release, sysroot};
 use crate::cmd::Cmd;
+use crate::host;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+/// Of the package `lld`.
+const DEBIAN_LINKER: &str = "wasm-ld";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 /// What compiles the client.
@@ -55,12 +58,21 @@ fn debian() -> Result<Toolchain> {
     if !debian_is_enough(needed) {
         bail!("Debian's compiler is older than Rust {}.{} or lacks its source", needed.0, needed.1);
     }
-    let host = Cmd::new("rustc").args(["--print", "host-tuple"]).read()?;
-    let linker = sysroot()?.join("lib/rustlib").join(host).join("bin/rust-lld");
-    if !linker.is_file() {
-        bail!("the pinned toolchain has no linker at {}", linker.display());
+    Ok(Toolchain::Debian { linker: linker()? })
+}
+
+/// The linker that comes with rustup's toolchains; where Rust itself is Debian's, that of its `lld`.
+fn linker() -> Result<PathBuf> {
+    let triple = Cmd::new("rustc").args(["--print", "host-tuple"]).read()?;
+    let own = sysroot()?.join("lib/rustlib").join(triple).join("bin/rust-lld");
+    if own.is_file() {
+        return Ok(own);
     }
-    Ok(Toolchain::Debian { linker })
+    if host::which(DEBIAN_LINKER).is_none() {
+        apt::install(&["lld"])?;
+    }
+    host::which(DEBIAN_LINKER)
+        .with_context(|| format!("neither {} nor {DEBIAN_LINKER} is there", own.display()))
 }
 
 /// Whether Debian's compiler is there, new enough, with the standard library's source.
