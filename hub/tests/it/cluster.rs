@@ -1,5 +1,5 @@
-//! A whole cluster of real processes (Postgres, Redis, three hubs, Nginx), as `cargo xtask cluster`
-//! starts it: one hub dies in the middle, and everyone still has everything.
+//! A whole cluster of real processes (Postgres, Redis, hubs, Nginx), as `cargo xtask cluster` starts
+//! it: hubs die in the middle, and everyone still has everything.
 
 use ::cluster::{Cluster, Component, Layout, Spec, Status};
 use futures_util::future::BoxFuture;
@@ -140,6 +140,41 @@ async fn a_native_cluster_serves_through_nginx_and_survives_a_killed_hub() {
     }
     cluster.down().unwrap();
     assert_eq!(cluster.running().next(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_behind_nginx_cannot_name_its_own_address_and_what_stands_in_front_can() {
+    let dir = tempfile::tempdir().unwrap();
+    // One hub, for each counts by itself.
+    let hub_env = BTreeMap::from([("RATE_LOGIN_ADDRESS".to_owned(), "3/1h".to_owned())]);
+    let running = Running(Cluster::lay_out(Spec { nodes: 1, hub_env, ..spec(&dir) }).unwrap());
+    let cluster = &running.0;
+    cluster.up(|_| {}).unwrap();
+    let url = format!("{}/api/login", front(cluster.layout()));
+    // The header of each is made from its number.
+    let logins = async |header: fn(usize) -> String| {
+        let mut answers = Vec::new();
+        for number in 1..=4 {
+            let request = reqwest::Client::new()
+                .post(&url)
+                .header("x-forwarded-for", header(number))
+                .json(&json!({"username": format!("nobody-{number}"), "password": "correct horse battery"}));
+            answers.push(request.send().await.unwrap().status().as_u16());
+        }
+        answers
+    };
+    let forged = |number| format!("192.0.2.{number}");
+    let answers = logins(forged).await;
+    assert_eq!(answers, [401, 401, 401, 429], "the address is the one that connected to Nginx");
+
+    let in_front = "set_real_ip_from 127.0.0.1;\nreal_ip_header X-Forwarded-For;\n";
+    std::fs::write(cluster.layout().dir().join("nginx/site.d/front.conf"), in_front).unwrap();
+    cluster.stop(Component::Nginx).unwrap();
+    cluster.start(Component::Nginx).unwrap();
+    // What the client wrote itself, and behind it what the one in front appended.
+    let appended = |number| format!("192.0.2.{number}, 198.51.100.1");
+    let answers = logins(appended).await;
+    assert_eq!(answers, [401, 401, 401, 429], "the address is the one that was appended last");
 }
 
 /// The numbers of a room's messages as a client was told them; none before it was connected once.
