@@ -14,7 +14,7 @@ pub enum RoomPublication {
     Event(Event),
     /// Something that may be lost.
     Ephemeral(Ephemeral),
-    /// Of a later version of the hub: the event it may be comes by the sweep.
+    /// Something of a later version that may be lost.
     Unknown,
 }
 

@@ -4,6 +4,7 @@ use crate::rules::Rejection;
 use protocol::event::RoomEvent;
 use protocol::model::{Role, RoomKind};
 use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// A durable operation that someone asks for.
@@ -174,6 +175,14 @@ pub struct Event {
     pub json: Arc<str>,
 }
 
+/// What every event has, those of later versions too.
+#[derive(Deserialize)]
+struct Later {
+    r#type: String,
+    room_id: RoomId,
+    seq: Seq,
+}
+
 /// What an event does to a user's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
@@ -193,13 +202,22 @@ impl Event {
         Self::with_json(event, json)
     }
 
-    /// Reads the text of an event that was encoded before.
+    /// Reads the text of an event that was encoded before, here or by a node of a later version: one of a type
+    /// that is not known takes its place in the room's order and is told as it is.
     ///
     /// # Errors
     /// When the text is no event.
     pub fn from_json(json: Arc<str>) -> Result<Self, serde_json::Error> {
-        let event: RoomEvent = serde_json::from_str(&json)?;
-        Ok(Self::with_json(&event, json))
+        let error = match serde_json::from_str(&json) {
+            Ok(event) => return Ok(Self::with_json(&event, json)),
+            Err(error) => error,
+        };
+        match serde_json::from_str::<Later>(&json) {
+            Ok(later) if !RoomEvent::KINDS.contains(&&*later.r#type) => {
+                Ok(Self { room_id: later.room_id, seq: later.seq, membership: None, scrubs: false, json })
+            }
+            Ok(_) | Err(_) => Err(error),
+        }
     }
 
     fn with_json(event: &RoomEvent, json: Arc<str>) -> Self {

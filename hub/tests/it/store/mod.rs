@@ -3,6 +3,7 @@
 mod contract;
 mod differential;
 mod factory;
+mod later;
 mod plans;
 mod postgres;
 mod script;
