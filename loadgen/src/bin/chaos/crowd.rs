@@ -38,6 +38,8 @@ pub(crate) struct Member {
 pub(crate) struct Crowd {
     pub(crate) members: Vec<Member>,
     pub(crate) rooms: Vec<RoomId>,
+    /// Why something could not be said: as many as there were.
+    refused: Mutex<Vec<String>>,
     tasks: TaskTracker,
 }
 
@@ -106,7 +108,7 @@ impl Crowd {
                 said: Mutex::new(Some(BTreeMap::new())),
             });
         }
-        Ok(Self { members, rooms, tasks })
+        Ok(Self { members, rooms, refused: Mutex::default(), tasks })
     }
 
     /// Waits until everyone who stays is connected.
@@ -152,10 +154,19 @@ impl Crowd {
         let send = move |client: &mut protocol::client::Client, now| {
             client.send_message(room, content, None, Timestamp(0), now)
         };
-        if let Some(Err(refused)) = member.handle.with(send).await {
-            // Nothing was kept: as if it had not been said.
-            eprintln!("  client {client} could not say anything: {refused}");
-        }
+        let why = match member.handle.with(send).await {
+            Some(Ok(_)) => return,
+            Some(Err(refused)) => refused.to_string(),
+            None if member.stays => "it has ended".to_owned(),
+            // It left in between.
+            None => return,
+        };
+        self.refused.lock().push(format!("client {client} could not say anything: {why}"));
+    }
+
+    /// Why something could not be said, which then was not.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.refused.lock().clone()
     }
 
     /// Those who are to leave do so, without a goodbye that anyone could hear.

@@ -8,6 +8,7 @@ use cluster::{Cluster, Component};
 use loadgen::history::FaultSpan;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,6 +27,10 @@ const HUSH_AFTER: Duration = Duration::from_millis(150);
 const AFTER_SHOCK: Duration = Duration::from_millis(500);
 /// How often noise is made while the limit is tiny.
 const NOISE_PAUSE: Duration = Duration::from_millis(250);
+/// How long there may be nobody to hit: those who were hit before may still be away.
+const HITS_WITHIN: Duration = Duration::from_secs(10);
+/// The pause before the next try.
+const HIT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A cluster under the hand of a plan.
 pub(crate) struct Surgeon {
@@ -101,27 +106,20 @@ impl Surgeon {
             Fault::HubDrain { hub } => self.drain(Component::Hub(hub)).await,
             Fault::RedisRestart { down } => self.kill(Component::Redis, down).await,
             Fault::RedisKillSubscribers => {
-                self.redis(&["client", "kill", "type", "pubsub"]).await?;
+                self.hit(|cluster| cluster.redis(&["client", "kill", "type", "pubsub"])).await?;
                 after_shock().await
             }
             Fault::RedisKillPublishers => {
-                self.redis(&["client", "kill", "type", "normal"]).await?;
+                self.hit(|cluster| cluster.redis(&["client", "kill", "type", "normal"])).await?;
                 after_shock().await
             }
             Fault::RedisTinyOutput { lasts } => self.tiny_output(lasts).await,
-            Fault::RedisRefusePublish { lasts } => {
-                self.redis(&["acl", "setuser", "default", "-publish"]).await?;
-                sleep(lasts).await;
-                // Nothing is said while it gets better: what was refused last stays lost.
-                self.talks.send_replace(false);
-                sleep(Duration::from_secs(1)).await;
-                self.redis(&["acl", "setuser", "default", "+@all"]).await
-            }
+            Fault::RedisRefusePublish { lasts } => self.refuse_publish(lasts).await,
             Fault::PostgresImmediate { down } => self.kill(Component::Postgres, down).await,
             Fault::PostgresTerminate => {
-                let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                let sql = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
                            where backend_type = 'client backend' and pid <> pg_backend_pid()";
-                self.act(move |cluster| cluster.sql(sql).map(drop)).await?;
+                self.hit(move |cluster| cluster.sql(sql)).await?;
                 after_shock().await
             }
             Fault::NginxReload => {
@@ -166,30 +164,72 @@ impl Surgeon {
         .await
     }
 
+    /// Subscriptions are ended by what they do not take at once: for a while, and until one is.
     async fn tiny_output(&self, lasts: Duration) -> Result<()> {
         self.redis(&["config", "set", "client-output-buffer-limit", TINY_LIMIT]).await?;
         let (until, noise) = (Instant::now() + lasts, "x".repeat(NOISE_BYTES));
+        let (mut seen, mut has_hit) = (self.subscriptions().await?, false);
         for room in self.crowd.rooms.iter().cycle() {
-            if Instant::now() > until {
+            if Instant::now() > until && has_hit {
                 break;
             }
+            ensure!(Instant::now() < until + HITS_WITHIN, "redis ended no subscription for its output");
             self.redis(&["publish", &format!("room:{room}"), &noise]).await?;
             sleep(NOISE_PAUSE).await;
+            let left = self.subscriptions().await?;
+            has_hit |= !seen.is_subset(&left);
+            seen.extend(left);
         }
-        self.redis(&["config", "set", "client-output-buffer-limit", USUAL_LIMIT]).await
+        self.redis(&["config", "set", "client-output-buffer-limit", USUAL_LIMIT]).await.map(drop)
     }
 
-    async fn redis(&self, args: &[&str]) -> Result<()> {
+    /// The numbers of the connections that are subscribed.
+    async fn subscriptions(&self) -> Result<BTreeSet<String>> {
+        let list = self.redis(&["client", "list", "type", "pubsub"]).await?;
+        Ok(list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+    }
+
+    /// Publications are refused for a while; at least one must be.
+    async fn refuse_publish(&self, lasts: Duration) -> Result<()> {
+        self.redis(&["acl", "log", "reset"]).await?;
+        self.redis(&["acl", "setuser", "default", "-publish"]).await?;
+        sleep(lasts).await;
+        // Nothing is said while it gets better: what was refused last stays lost.
+        self.talks.send_replace(false);
+        sleep(Duration::from_secs(1)).await;
+        self.redis(&["acl", "setuser", "default", "+@all"]).await?;
+        let refused = self.redis(&["acl", "log"]).await?;
+        ensure!(refused.lines().any(|line| line == "publish"), "redis refused no publication");
+        Ok(())
+    }
+
+    async fn redis(&self, args: &[&str]) -> Result<String> {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         self.act(move |cluster| {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            cluster.redis(&args).map(drop)
+            cluster.redis(&args)
         })
         .await
     }
 
+    /// Does what says how many it hit, until it hit someone.
+    async fn hit(&self, act: impl Fn(&Cluster) -> Result<String> + Copy + Send + 'static) -> Result<()> {
+        let until = Instant::now() + HITS_WITHIN;
+        loop {
+            let hit = self.act(act).await?;
+            if hit.parse::<u64>().with_context(|| format!("{hit:?} is no count"))? > 0 {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "hit nobody within {HITS_WITHIN:?}");
+            sleep(HIT_PAUSE).await;
+        }
+    }
+
     /// Does something with the cluster, which blocks.
-    async fn act(&self, act: impl FnOnce(&Cluster) -> Result<()> + Send + 'static) -> Result<()> {
+    async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Cluster) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let cluster = Arc::clone(&self.cluster);
         tokio::task::spawn_blocking(move || act(&cluster)).await?
     }

@@ -21,6 +21,8 @@ const GAP_SHORT_MS: f64 = 3_000.0;
 pub(crate) struct Ending {
     /// Components that ended by themselves.
     pub(crate) dead: Vec<Component>,
+    /// Why clients refused to say something.
+    pub(crate) refused: Vec<String>,
     /// What panicked.
     pub(crate) panics: Vec<String>,
     /// Clients that had not everything in time.
@@ -53,7 +55,7 @@ pub(crate) fn judge(args: &Args, history: &History, ending: &Ending) -> Verdict 
     for component in &ending.dead {
         verdict.violation(|| format!("{component} ended by itself"));
     }
-    for line in &ending.panics {
+    for line in ending.panics.iter().chain(&ending.refused) {
         verdict.violation(|| line.clone());
     }
     if ending.behind > 0 {
@@ -64,6 +66,7 @@ pub(crate) fn judge(args: &Args, history: &History, ending: &Ending) -> Verdict 
         verdict.violation(|| format!("room {room}: {ghosts} ghosts and {missing} missing in presence"));
     }
     let latency = latency::measure(history);
+    happened(history, &latency, &mut verdict);
     let talked = latency::talked(history);
     if talked < args.size().talks_for {
         let wanted = args.size().talks_for.as_secs();
@@ -80,6 +83,21 @@ pub(crate) fn judge(args: &Args, history: &History, ending: &Ending) -> Verdict 
         }
     }
     verdict
+}
+
+/// Of a run in which nobody talked, or not while there were faults, nothing would follow.
+fn happened(history: &History, latency: &Latency, verdict: &mut Verdict) {
+    if history.faults.is_empty() {
+        verdict.violation(|| "nothing was done to the cluster".to_owned());
+    }
+    for (fault, span) in history.faults.iter().zip(&latency.faults) {
+        if span.sent == 0 {
+            verdict.violation(|| format!("nobody said anything during: {}", fault.name));
+        }
+    }
+    if verdict.counts.delivered == 0 {
+        verdict.violation(|| "nothing was delivered to anyone".to_owned());
+    }
 }
 
 /// Deliveries of what was sent during faults that took longer than they may when nothing but
@@ -109,5 +127,71 @@ fn rolling(args: &Args, latency: &Latency, ending: &Ending, verdict: &mut Verdic
     }
     if ending.requests == 0 {
         verdict.violation(|| "nobody talked by requests".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use loadgen::content::Content;
+    use loadgen::history::{At, ClientHistory, FaultSpan, Logged, Record, RoomLog, Said, What};
+    use protocol::{ClientId, MessageNo, Seq, UserId};
+
+    /// Two members of a room, of whom one says something at a second and both get it, and a fault.
+    fn talk(from: u64, until: u64) -> History {
+        let room = RoomId(1);
+        let client_id = ClientId(uuid::Uuid::from_u128(1));
+        let content = Content { client: 0, number: 1, room }.to_string();
+        let (seq, message_no) = (Seq(1), MessageNo(1));
+        let said =
+            Said { message_no, client_id: Some(client_id), user_id: UserId(1), content: content.clone() };
+        let member = |user, whats: Vec<What>| {
+            let record = |(at, what): (u64, What)| Record { at: At(1_000_000 * at), what };
+            let records = (0..).zip(whats).map(record).collect();
+            ClientHistory { user_id: UserId(user), rooms: vec![room], stays: true, records }
+        };
+        let follows = || What::Follows { room, head: Seq(0) };
+        let delivered = || What::Delivered { room, seq, said: Some(said.clone()) };
+        let sent = What::Sent { room, client_id, content };
+        let acked = What::Acked { room, client_id, seq, message_no };
+        let log = RoomLog { head: seq, messages: vec![Logged { seq, said: said.clone() }] };
+        let fault = FaultSpan { name: "a fault".into(), from: At(from), until: At(until) };
+        History {
+            clients: vec![
+                member(1, vec![follows(), sent, acked, delivered()]),
+                member(2, vec![follows(), delivered()]),
+            ],
+            log: [(room, log)].into(),
+            faults: vec![fault],
+        }
+    }
+
+    fn told(history: &History, ending: &Ending) -> Vec<String> {
+        let args = ["chaos", "--hub", "h", "--nginx-conf", "n", "--dir", "d", "--short"];
+        judge(&Args::parse_from(args), history, ending).told
+    }
+
+    #[test]
+    fn a_run_in_which_all_went_well_is_no_violation() {
+        assert_eq!(told(&talk(500_000, 1_500_000), &Ending::default()), [""; 0]);
+    }
+
+    #[test]
+    fn a_fault_during_which_nobody_talked_is_a_violation() {
+        let told = told(&talk(1_500_000, 2_500_000), &Ending::default());
+        assert_eq!(told, ["nobody said anything during: a fault"]);
+    }
+
+    #[test]
+    fn a_run_of_silence_or_without_faults_is_a_violation() {
+        let told = told(&History::default(), &Ending::default());
+        assert_eq!(told, ["nothing was done to the cluster", "nothing was delivered to anyone"]);
+    }
+
+    #[test]
+    fn what_clients_refused_to_say_is_a_violation() {
+        let ending = Ending { refused: vec!["client 1 could not".into()], ..Ending::default() };
+        assert_eq!(told(&talk(500_000, 1_500_000), &ending), ["client 1 could not"]);
     }
 }

@@ -77,7 +77,7 @@ async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> 
     tasks.close();
     tasks.wait().await;
 
-    let mut ending = Ending { dead: dead(&cluster).await?, ..Ending::default() };
+    let mut ending = Ending { dead: dead(&cluster).await?, refused: crowd.refused(), ..Ending::default() };
     let posted = match posting {
         Some(posting) => Some(posting.await?),
         None => None,
