@@ -39,6 +39,7 @@ pub(crate) struct Surgeon {
     talks: watch::Sender<bool>,
     began: Instant,
     rng: StdRng,
+    dead: Vec<Component>,
 }
 
 impl Surgeon {
@@ -48,7 +49,7 @@ impl Surgeon {
         talks: watch::Sender<bool>,
         (seed, began): (u64, Instant),
     ) -> Self {
-        Self { cluster, crowd, talks, began, rng: StdRng::seed_from_u64(seed) }
+        Self { cluster, crowd, talks, began, rng: StdRng::seed_from_u64(seed), dead: Vec::new() }
     }
 
     /// Carries a plan out; nobody talks afterwards. `told` hears of each fault when it is over.
@@ -57,6 +58,7 @@ impl Surgeon {
         for step in plan {
             self.talks.send_replace(true);
             sleep(step.talk).await;
+            self.revive().await?;
             let from = at(self.began);
             if step.silence.is_zero() {
                 self.inflict(step.fault).await
@@ -81,6 +83,25 @@ impl Surgeon {
         self.talks.send_replace(true);
         sleep(lasts).await;
         self.talks.send_replace(false);
+    }
+
+    /// Has all run that ended by itself, and remembers it: the next fault on it would hide that.
+    async fn revive(&mut self) -> Result<()> {
+        let dead = self.act(|cluster| {
+            let dead = cluster.components().filter(|component| cluster.pid(*component).is_none());
+            Ok(dead.collect::<Vec<_>>())
+        });
+        for component in dead.await? {
+            self.dead.push(component);
+            self.act(move |cluster| cluster.start(component)).await?;
+        }
+        Ok(())
+    }
+
+    /// All that ended by itself until now; everything runs afterwards.
+    pub(crate) async fn dead(mut self) -> Result<Vec<Component>> {
+        self.revive().await?;
+        Ok(self.dead)
     }
 
     /// Does it, and nobody says anything from the next moment on.

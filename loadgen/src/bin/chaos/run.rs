@@ -77,7 +77,7 @@ async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> 
     tasks.close();
     tasks.wait().await;
 
-    let mut ending = Ending { dead: dead(&cluster).await?, refused: crowd.refused(), ..Ending::default() };
+    let mut ending = Ending { dead: surgeon.dead().await?, refused: crowd.refused(), ..Ending::default() };
     let posted = match posting {
         Some(posting) => Some(posting.await?),
         None => None,
@@ -146,20 +146,6 @@ async fn presence(crowd: &Crowd, size: Size, ending: &mut Ending) {
     eventually(size.presence_within, || wrong().is_empty()).await;
     ending.presence_wrong = wrong();
     ending.presence_in = began.elapsed();
-}
-
-/// The components that ended by themselves; all run afterwards.
-async fn dead(cluster: &Arc<Cluster>) -> Result<Vec<Component>> {
-    let cluster = Arc::clone(cluster);
-    tokio::task::spawn_blocking(move || {
-        let dead: Vec<_> =
-            cluster.components().filter(|component| cluster.pid(*component).is_none()).collect();
-        for component in &dead {
-            cluster.start(*component)?;
-        }
-        Ok(dead)
-    })
-    .await?
 }
 
 /// What panicked, and with which errors hubs ended, from their logs.
