@@ -71,6 +71,13 @@ fn config() -> Config {
     }
 }
 
+impl Member {
+    /// Whether it is gone, as those are who do not stay once they were told to leave.
+    pub(crate) fn has_left(&self) -> bool {
+        self.said.lock().is_none()
+    }
+}
+
 impl Crowd {
     /// Starts a client for each of those who signed in, with the rooms that it is in.
     pub(crate) fn start(

@@ -52,30 +52,32 @@ impl Surgeon {
         Self { cluster, crowd, talks, began, rng: StdRng::seed_from_u64(seed), dead: Vec::new() }
     }
 
-    /// Carries a plan out; nobody talks afterwards. `told` hears of each fault when it is over.
-    pub(crate) async fn run(&mut self, plan: &[Step], told: impl Fn(&FaultSpan)) -> Result<Vec<FaultSpan>> {
-        let mut spans = Vec::new();
+    /// Carries a plan out, up to the first fault that cannot be done or undone: what came of it, and why it
+    /// went no further. Nobody talks afterwards. `told` hears of each fault when it is over.
+    pub(crate) async fn run(
+        &mut self,
+        plan: &[Step],
+        told: impl Fn(&FaultSpan),
+    ) -> (Vec<FaultSpan>, Result<()>) {
+        let (mut spans, mut result) = (Vec::new(), Ok(()));
         for step in plan {
             self.talks.send_replace(true);
             sleep(step.talk).await;
-            self.revive().await?;
             let from = at(self.began);
-            if step.silence.is_zero() {
-                self.inflict(step.fault).await
-            } else {
-                self.inflict_and_hush(step.fault).await
-            }
-            .with_context(|| format!("failed at: {}", step.fault))?;
+            result = self.carry_out(step).await.with_context(|| format!("failed at: {}", step.fault));
             let span = FaultSpan { name: step.fault.to_string(), from, until: at(self.began) };
             told(&span);
             spans.push(span);
+            if result.is_err() {
+                break;
+            }
             if !step.silence.is_zero() {
                 self.talks.send_replace(false);
                 sleep(step.silence).await;
             }
         }
         self.talks.send_replace(false);
-        Ok(spans)
+        (spans, result)
     }
 
     /// Everyone talks for a while, and nothing is done.
@@ -83,6 +85,15 @@ impl Surgeon {
         self.talks.send_replace(true);
         sleep(lasts).await;
         self.talks.send_replace(false);
+    }
+
+    async fn carry_out(&mut self, step: &Step) -> Result<()> {
+        self.revive().await?;
+        if step.silence.is_zero() {
+            self.inflict(step.fault).await
+        } else {
+            self.inflict_and_hush(step.fault).await
+        }
     }
 
     /// Has all run that ended by itself, and remembers it: the next fault on it would hide that.
@@ -98,10 +109,10 @@ impl Surgeon {
         Ok(())
     }
 
-    /// All that ended by itself until now; everything runs afterwards.
-    pub(crate) async fn dead(mut self) -> Result<Vec<Component>> {
-        self.revive().await?;
-        Ok(self.dead)
+    /// All that ended by itself until now, and why not everything runs afterwards, if it does not.
+    pub(crate) async fn dead(mut self) -> (Vec<Component>, Result<()>) {
+        let result = self.revive().await;
+        (self.dead, result)
     }
 
     /// Does it, and nobody says anything from the next moment on.

@@ -1,6 +1,7 @@
 //! The judgement of a run: the oracle's of its history, and what only a run with real processes has.
 
 use crate::args::{Args, Schedule};
+use anyhow::Result;
 use cluster::Component;
 use loadgen::history::History;
 use loadgen::latency::{self, Latency};
@@ -19,6 +20,8 @@ const GAP_SHORT_MS: f64 = 3_000.0;
 /// How a run ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
+    /// What could not be done, the plan to begin with: it is the cluster that failed.
+    pub(crate) failures: Vec<String>,
     /// Components that ended by themselves.
     pub(crate) dead: Vec<Component>,
     /// Why clients refused to say something.
@@ -37,6 +40,13 @@ pub(crate) struct Ending {
     pub(crate) requests: usize,
     /// Why some of them failed.
     pub(crate) requests_failed: Vec<String>,
+}
+
+impl Ending {
+    /// What was done; a failure is kept for the judgement.
+    pub(crate) fn done<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.failures.push(format!("{error:#}"))).ok()
+    }
 }
 
 /// How a room's presence was seen, where it differs from who is there.
@@ -82,6 +92,9 @@ pub(crate) fn judge(args: &Args, history: &History, ending: &Ending) -> Verdict 
             }
         }
     }
+    // First, for what else is wrong may follow from them.
+    verdict.violations += ending.failures.len();
+    verdict.told.splice(0..0, ending.failures.iter().cloned());
     verdict
 }
 
@@ -187,6 +200,15 @@ mod tests {
     fn a_run_of_silence_or_without_faults_is_a_violation() {
         let told = told(&History::default(), &Ending::default());
         assert_eq!(told, ["nothing was done to the cluster", "nothing was delivered to anyone"]);
+    }
+
+    #[test]
+    fn what_could_not_be_done_is_a_violation_and_told_first() {
+        let mut ending = Ending { behind: 1, ..Ending::default() };
+        assert_eq!(ending.done(Ok(1)), Some(1));
+        assert_eq!(ending.done::<()>(Err(anyhow::anyhow!("hub-1 does not end"))), None);
+        let told = told(&talk(500_000, 1_500_000), &ending);
+        assert_eq!(told, ["hub-1 does not end", "1 clients have not everything after 0.0 s"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error:#}");
-            // Nothing was judged: that is no violation either.
+            // It failed before anything was done to the cluster: nothing was judged.
             ExitCode::from(2)
         }
     }

@@ -44,7 +44,7 @@ impl Invariant {
     }
 
     /// How often a run violates it.
-    fn violations(self, Outcome { history, verdict }: &Outcome) -> u64 {
+    fn violations(self, Outcome { history, verdict, .. }: &Outcome) -> u64 {
         match self {
             Self::StoredOnce => verdict.counts.duplicated as u64,
             Self::DeliveredToAll => verdict.counts.lost as u64,
@@ -60,11 +60,11 @@ pub(crate) fn run(args: &Args, which: &str) -> Result<bool> {
     let mut rows = Vec::new();
     let schedules: BTreeSet<Schedule> = cases.iter().map(|case| case.schedule).collect();
     for schedule in schedules {
-        let violations = run::run(&Args { schedule, ..args.clone() })?.verdict.violations as u64;
+        let violations = judged(&Args { schedule, ..args.clone() })?.verdict.violations as u64;
         rows.push(Row { bug: "none", schedule, violates: "any", violations, must_show: false });
     }
     for Case { bug, schedule, violates } in &cases {
-        let outcome = run::run(&Args { schedule: *schedule, bug: Some(*bug), ..args.clone() })?;
+        let outcome = judged(&Args { schedule: *schedule, bug: Some(*bug), ..args.clone() })?;
         let violations = violates.violations(&outcome);
         let violates = violates.name();
         rows.push(Row { bug: bug.name(), schedule: *schedule, violates, violations, must_show: true });
@@ -76,6 +76,13 @@ pub(crate) fn run(args: &Args, which: &str) -> Result<bool> {
     let found = rows.iter().filter(|row| row.must_show && row.is_right()).count();
     show::leave(&args.dir, &format!("{found} of {} planted bugs found", cases.len()))?;
     Ok(rows.iter().all(Row::is_right))
+}
+
+/// A run's outcome. One in which the cluster failed would prove nothing.
+fn judged(args: &Args) -> Result<Outcome> {
+    let outcome = run::run(args)?;
+    ensure!(!outcome.has_failed, "the cluster failed: {}", outcome.verdict.told.join("; "));
+    Ok(outcome)
 }
 
 /// What came of one run.

@@ -8,7 +8,7 @@ use crate::plan::{self, Step};
 use crate::poster::{Posted, Poster};
 use crate::rest::Rest;
 use crate::{setup, show, talk};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use cluster::{Cluster, Component};
 use loadgen::history::{ClientHistory, FaultSpan, History, RoomLog};
 use loadgen::oracle::Verdict;
@@ -25,11 +25,15 @@ use tokio_util::task::TaskTracker;
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
 /// How long the talk goes on after the last restart of a rolling one.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+/// What a log that could not be read means.
+const UNREAD: &str = "failed to read what the store holds, without which all counts as lost";
 
 /// What came of a run.
 pub(crate) struct Outcome {
     pub(crate) history: History,
     pub(crate) verdict: Verdict,
+    /// Whether the cluster failed, so that not all was done that was to be.
+    pub(crate) has_failed: bool,
 }
 
 /// Runs, shows what came of it, and keeps the history of a run that went wrong.
@@ -42,15 +46,20 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let result =
         cluster.up(|_| {}).and_then(|()| runtime.block_on(live(args, size, &plan, Arc::clone(&cluster))));
     // Whatever came of it, nothing stays running.
-    cluster.down()?;
-    let (history, ending) = result?;
+    let ended = cluster.down().context("failed to end the cluster");
+    if let (Err(_), Err(error)) = (&result, &ended) {
+        eprintln!("error: {error:#}");
+    }
+    let (history, mut ending) = result?;
+    ending.done(ended);
     let verdict = judge::judge(args, &history, &ending);
     show::verdict(&history, &ending, &verdict);
     show::leave(&args.dir, &show::summary(&history, &ending, &verdict))?;
-    if verdict.violations > 0 && args.bug.is_none() {
+    let has_failed = !ending.failures.is_empty();
+    if has_failed || (verdict.violations > 0 && args.bug.is_none()) {
         show::keep(&args.dir, &history)?;
     }
-    Ok(Outcome { history, verdict })
+    Ok(Outcome { history, verdict, has_failed })
 }
 
 async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> Result<(History, Ending)> {
@@ -66,25 +75,32 @@ async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> 
 
     let (talks, hears) = watch::channel(false);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(talk::run(Arc::clone(&crowd), size.rate, args.seed, hears.clone(), stop.clone()));
+    let talking =
+        tasks.spawn(talk::run(Arc::clone(&crowd), size.rate, args.seed, hears.clone(), stop.clone()));
     let posting = poster.map(|poster| tasks.spawn(poster.run(hears, stop.clone())));
     let mut surgeon = Surgeon::new(Arc::clone(&cluster), Arc::clone(&crowd), talks, clock);
-    let faults = surgeon.run(plan, show::fault).await?;
+    // From here on a failure is the cluster's: it is judged with all else.
+    let mut ending = Ending::default();
+    let (faults, carried_out) = surgeon.run(plan, show::fault).await;
+    ending.done(carried_out);
     if args.schedule == Schedule::Rolling {
         surgeon.leave_alone(AFTERWARDS).await;
     }
     stop.cancel();
     tasks.close();
     tasks.wait().await;
+    talking.await?;
 
-    let mut ending = Ending { dead: surgeon.dead().await?, refused: crowd.refused(), ..Ending::default() };
+    let (dead, all_run) = surgeon.dead().await;
+    ending.done(all_run);
+    (ending.dead, ending.refused) = (dead, crowd.refused());
     let posted = match posting {
         Some(posting) => Some(posting.await?),
         None => None,
     };
-    settle(&rest, &crowd, size, &mut ending).await?;
+    settle(&rest, &crowd, size, &mut ending).await;
     presence(&crowd, size, &mut ending).await;
-    let log = logs(&rest, &crowd).await?;
+    let log = ending.done(logs(&rest, &crowd).await).unwrap_or_default();
     ending.panics = panics(&cluster)?;
     // Before all end: that is no part of it.
     let mut history = history(&crowd, log, faults);
@@ -97,23 +113,23 @@ async fn live(args: &Args, size: Size, plan: &[Step], cluster: Arc<Cluster>) -> 
 }
 
 /// Waits until everyone has an answer to all that it said, and then everything that is in the store.
-async fn settle(rest: &Rest, crowd: &Crowd, size: Size, ending: &mut Ending) -> Result<()> {
+async fn settle(rest: &Rest, crowd: &Crowd, size: Size, ending: &mut Ending) {
     let began = Instant::now();
     eventually(size.settles_within, || crowd.behind(&BTreeMap::new()) == 0).await;
-    let heads = logs(rest, crowd).await?.into_iter().map(|(room, log)| (room, log.head)).collect();
+    let log = ending.done(logs(rest, crowd).await).unwrap_or_default();
+    let heads = log.into_iter().map(|(room, log)| (room, log.head)).collect();
     let left = size.settles_within.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
     eventually(left, || crowd.behind(&heads) == 0).await;
     ending.behind = crowd.behind(&heads);
     ending.settled_in = began.elapsed();
-    Ok(())
 }
 
 /// All rooms as the store holds them, each read by who made it.
 async fn logs(rest: &Rest, crowd: &Crowd) -> Result<BTreeMap<RoomId, RoomLog>> {
     let mut logs = BTreeMap::new();
     for (number, room) in crowd.rooms.iter().enumerate() {
-        let token = rest.login(&setup::username(number)).await?.access_token;
-        logs.insert(*room, rest.log(&token, *room).await?);
+        let token = rest.login(&setup::username(number)).await.context(UNREAD)?.access_token;
+        logs.insert(*room, rest.log(&token, *room).await.context(UNREAD)?);
     }
     Ok(logs)
 }
@@ -124,8 +140,9 @@ async fn presence(crowd: &Crowd, size: Size, ending: &mut Ending) {
     let mut watched = Vec::new();
     for room in &crowd.rooms {
         let mut expected: Vec<_> = crowd
-            .staying()
-            .filter(|member| member.rooms.contains(room))
+            .members
+            .iter()
+            .filter(|member| !member.has_left() && member.rooms.contains(room))
             .map(|member| member.user_id)
             .collect();
         expected.sort_unstable();
