@@ -2,7 +2,7 @@
 //! Every run has a deadline, and a failure says which command failed and shows its output.
 
 use crate::{host, report};
-use ::cluster::last_lines;
+use ::cluster::{last_lines, output};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -105,17 +105,19 @@ impl Cmd {
     }
 
     /// Runs it and gives what it printed, without the white space around it.
-    pub(crate) fn read(mut self) -> Result<String> {
-        let output = self.command.stderr(Stdio::piped()).output().with_context(|| self.not_started())?;
+    pub(crate) fn read(self) -> Result<String> {
+        let text = self.text();
+        let output =
+            output(self.command, self.deadline).with_context(|| format!("failed to run `{text}`"))?;
         if !output.status.success() {
-            bail!("`{}` failed: {}\n{}", self.text(), output.status, String::from_utf8_lossy(&output.stderr));
+            bail!("`{text}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Whether it runs and succeeds; its output is not shown.
-    pub(crate) fn succeeds(mut self) -> bool {
-        self.command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    pub(crate) fn succeeds(self) -> bool {
+        output(self.command, self.deadline).is_ok_and(|output| output.status.success())
     }
 
     /// Gives this process over to it, standard input included. Returns only if it cannot start.
@@ -175,9 +177,12 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_ended() {
-        let hang = Cmd::new("sleep").arg("600").within(Duration::from_millis(100));
-        let error = hang.quiet("test-hanging").unwrap_err().to_string();
-        assert!(error.contains("sleep 600") && error.contains("was ended"), "{error}");
+        let hang = || Cmd::new("sleep").arg("600").within(Duration::from_millis(100));
+        for error in [hang().quiet("test-hanging").unwrap_err(), hang().read().unwrap_err()] {
+            let error = format!("{error:#}");
+            assert!(error.contains("sleep 600") && error.contains("was ended"), "{error}");
+        }
+        assert!(!hang().succeeds());
     }
 
     #[test]

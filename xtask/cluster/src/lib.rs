@@ -17,7 +17,7 @@ pub use host::which;
 pub use http::get;
 pub use layout::{Layout, Spec};
 pub use ports::free as free_ports;
-pub use programs::{Missing, missing};
+pub use programs::{Missing, missing, output};
 
 use anyhow::{Context, Result, bail};
 use process::Signal;
@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+/// How long the database may take to get the hub's schema.
+const MIGRATE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// How long a component may take until it serves.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a component may take to leave in order; a hub has its connections to say goodbye to.
@@ -140,7 +142,7 @@ impl Cluster {
     pub fn migrate(&self) -> Result<()> {
         let mut command = self.hub_command(1)?;
         command.arg("migrate");
-        let output = command.output().context("failed to start the hub")?;
+        let output = output(command, MIGRATE_DEADLINE)?;
         if !output.status.success() {
             bail!("hub migrate failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }

@@ -5,7 +5,7 @@ use crate::{files, host, programs};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The user and the database of the hubs.
 pub(crate) const NAME: &str = "hub";
@@ -60,7 +60,7 @@ fn home(dir: &Path) -> Result<PathBuf> {
     let reaches = || {
         let mut test = unprivileged("test");
         test.arg("-x").arg(dir);
-        test.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+        programs::succeeds(test)
     };
     if !host::is_root() || reaches() {
         files::make_dir(&folder)?;
@@ -110,7 +110,7 @@ pub(crate) fn is_ready(layout: &Layout) -> bool {
     let Some(pg_isready) = program("pg_isready") else { return false };
     let mut command = Command::new(pg_isready);
     command.args(["-q", "-h", "127.0.0.1", "-p", &layout.postgres_port().to_string()]);
-    command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+    programs::succeeds(command)
 }
 
 /// Runs a statement; rows as text, without a head.
