@@ -23,7 +23,7 @@ pub(crate) fn run(report: &Report, args: &ChaosArgs) {
         let what = "each planted bug must be found, and nothing without one";
         let more = ["--planted", "--seed", &seed];
         report.step_after(&["servers", "hub", "chaos clients"], "planted", what, || {
-            talk(&planted_hub(), &more)
+            talk(&planted_hub(), "planted", &more)
         });
         return;
     }
@@ -55,22 +55,23 @@ fn build(report: &Report) {
 
 fn faults(report: &Report, hub: &Path, short: bool, seed: &str) {
     let what = "clients talk while parts of a cluster die";
-    talk_in(report, hub, "chaos", what, &["--schedule", "mixed", "--seed", seed], short);
+    schedule(report, hub, ("chaos", what), "mixed", seed, short);
 }
 
 fn rolling(report: &Report, hub: &Path, short: bool, seed: &str) {
     let what = "clients talk while one hub after another is restarted";
-    talk_in(report, hub, "rolling restart", what, &["--schedule", "rolling", "--seed", seed], short);
+    schedule(report, hub, ("rolling restart", what), "rolling", seed, short);
 }
 
-fn talk_in(report: &Report, hub: &Path, name: &str, what: &str, args: &[&str], short: bool) {
+fn schedule(report: &Report, hub: &Path, (step, what): (&str, &str), name: &str, seed: &str, short: bool) {
     let short: &[&str] = if short { &["--short"] } else { &[] };
-    let args = [args, short].concat();
-    report.step_after(&["servers", "hub", "chaos clients"], name, what, || talk(hub, &args));
+    let args = [&["--schedule", name, "--seed", seed], short].concat();
+    report.step_after(&["servers", "hub", "chaos clients"], step, what, || talk(hub, name, &args));
 }
 
-fn talk(hub: &Path, args: &[&str]) -> Result<Outcome> {
-    let dir = host::target_dir().join("chaos");
+/// Each kind of run has a folder of its own: the next kind leaves what a failed one is looked into by.
+fn talk(hub: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
+    let dir = host::target_dir().join("chaos").join(folder);
     Cmd::new(host::target_dir().join("debug/chaos"))
         .arg("--hub")
         .arg(hub)

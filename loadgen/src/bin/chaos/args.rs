@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// The project's nginx.conf
     #[arg(long)]
     pub(crate) nginx_conf: PathBuf,
-    /// The folder of the cluster; what was in it is deleted
+    /// The folder of the cluster, or with `--planted` of a folder for each run; what was in it is deleted
     #[arg(long)]
     pub(crate) dir: PathBuf,
     /// What is done to the cluster

@@ -60,14 +60,19 @@ pub(crate) fn run(args: &Args, which: &str) -> Result<bool> {
     let mut rows = Vec::new();
     let schedules: BTreeSet<Schedule> = cases.iter().map(|case| case.schedule).collect();
     for schedule in schedules {
-        let violations = judged(&Args { schedule, ..args.clone() })?.verdict.violations as u64;
+        let violations = judged(&args_of(args, schedule, None))?.verdict.violations as u64;
         rows.push(Row { bug: "none", schedule, violates: "any", violations, must_show: false });
     }
     for Case { bug, schedule, violates } in &cases {
-        let outcome = judged(&Args { schedule: *schedule, bug: Some(*bug), ..args.clone() })?;
+        let args = args_of(args, *schedule, Some(*bug));
+        let outcome = judged(&args)?;
         let violations = violates.violations(&outcome);
         let violates = violates.name();
-        rows.push(Row { bug: bug.name(), schedule: *schedule, violates, violations, must_show: true });
+        let row = Row { bug: bug.name(), schedule: *schedule, violates, violations, must_show: true };
+        if !row.is_right() {
+            show::keep(&args.dir, &outcome.history)?;
+        }
+        rows.push(row);
     }
     println!("\n  {:<22} {:<12} {:<38} {:>10}", "planted bug", "schedule", "invariant", "violations");
     for row in &rows {
@@ -76,6 +81,12 @@ pub(crate) fn run(args: &Args, which: &str) -> Result<bool> {
     let found = rows.iter().filter(|row| row.must_show && row.is_right()).count();
     show::leave(&args.dir, &format!("{found} of {} planted bugs found", cases.len()))?;
     Ok(rows.iter().all(Row::is_right))
+}
+
+/// One of the runs, in a folder of its own.
+fn args_of(args: &Args, schedule: Schedule, bug: Option<Bug>) -> Args {
+    let folder = format!("{}-{}", schedule.name(), bug.map_or("none", Bug::name));
+    Args { schedule, bug, dir: args.dir.join(folder), ..args.clone() }
 }
 
 /// A run's outcome. One in which the cluster failed would prove nothing.

@@ -5,9 +5,10 @@ use crate::crowd::Crowd;
 use crate::judge::Ending;
 use crate::plan::Step;
 use anyhow::{Context, Result};
-use loadgen::history::{FaultSpan, History};
+use loadgen::history::{ClientHistory, FaultSpan, History, RoomLog};
 use loadgen::latency::{self, Span};
 use loadgen::oracle::Verdict;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -124,22 +125,69 @@ fn row(name: &str, seconds: &str, span: &Span) {
     );
 }
 
-/// Keeps a history for whoever looks for the cause: a record a line, with its client.
+/// Keeps a history for whoever looks for the cause.
 pub(crate) fn keep(dir: &Path, history: &History) -> Result<()> {
     let path = dir.join("history.jsonl");
     let file = File::create(&path).with_context(|| format!("failed to write {}", path.display()))?;
     let mut out = BufWriter::new(file);
-    for (number, client) in history.clients.iter().enumerate() {
-        for record in &client.records {
-            writeln!(out, "{{\"client\":{number},\"record\":{}}}", serde_json::to_string(record)?)?;
-        }
-    }
-    for (room, log) in &history.log {
-        for logged in &log.messages {
-            writeln!(out, "{{\"room\":{room},\"logged\":{}}}", serde_json::to_string(logged)?)?;
-        }
-    }
+    write(&mut out, history)?;
     out.flush()?;
     println!("  the history is in {}", path.display());
     Ok(())
+}
+
+/// All of a history: a line for each fault, each client and each of its records, each room and each of its
+/// messages.
+fn write(out: &mut impl Write, history: &History) -> Result<()> {
+    let History { clients, log, faults } = history;
+    for fault in faults {
+        writeln!(out, "{}", json!({ "fault": fault }))?;
+    }
+    for (number, ClientHistory { user_id, rooms, stays, records }) in clients.iter().enumerate() {
+        let line = json!({ "client": number, "user_id": user_id, "rooms": rooms, "stays": stays });
+        writeln!(out, "{line}")?;
+        for record in records {
+            writeln!(out, "{}", json!({ "client": number, "record": record }))?;
+        }
+    }
+    for (room, RoomLog { head, messages }) in log {
+        writeln!(out, "{}", json!({ "room": room, "head": head }))?;
+        for logged in messages {
+            writeln!(out, "{}", json!({ "room": room, "logged": logged }))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loadgen::history::{At, Logged, Record, Said, What};
+    use protocol::{MessageNo, RoomId, Seq, UserId};
+
+    #[test]
+    fn all_of_a_history_is_kept() {
+        let said =
+            Said { message_no: MessageNo(3), client_id: None, user_id: UserId(7), content: "x".into() };
+        let history = History {
+            clients: vec![ClientHistory {
+                user_id: UserId(7),
+                rooms: vec![RoomId(1)],
+                stays: true,
+                records: vec![Record { at: At(5), what: What::Offline }],
+            }],
+            log: [(RoomId(1), RoomLog { head: Seq(4), messages: vec![Logged { seq: Seq(4), said }] })].into(),
+            faults: vec![FaultSpan { name: "f".into(), from: At(1), until: At(2) }],
+        };
+        let mut out = Vec::new();
+        write(&mut out, &history).unwrap();
+        let lines = [
+            r#"{"fault":{"from":1,"name":"f","until":2}}"#,
+            r#"{"client":0,"rooms":[1],"stays":true,"user_id":7}"#,
+            r#"{"client":0,"record":{"at":5,"what":"offline"}}"#,
+            r#"{"head":4,"room":1}"#,
+            r#"{"logged":{"client_id":null,"content":"x","message_no":3,"seq":4,"user_id":7},"room":1}"#,
+        ];
+        assert_eq!(String::from_utf8(out).unwrap().lines().collect::<Vec<_>>(), lines);
+    }
 }
