@@ -162,7 +162,8 @@ pub const POSTGRES_RETRY_PAUSE: Duration = Duration::from_millis(4);
 
 // Leaving
 
-/// How long a leaving node of a cluster takes requests at least, each as the last of its connection.
+/// How long a leaving node of a cluster takes requests at least, each as the last of its connection;
+/// for all the time that it has to leave where that is shorter.
 /// Longer than the proxy keeps a connection to a node that rests (2 s in `nginx.conf`): when the node
 /// stops listening, no request is on its way to it that could not be told from one that was served.
 pub const REQUESTS_WIND_DOWN: Duration = Duration::from_secs(3);
