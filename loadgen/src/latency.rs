@@ -85,8 +85,7 @@ pub struct Latency {
 pub fn measure(history: &History) -> Latency {
     let mut latency = Latency { faults: vec![Span::default(); history.faults.len()], ..Latency::default() };
     let sent = sends(history);
-    for (client, at) in sent.values() {
-        debug_assert!(*client < history.clients.len());
+    for (_, at) in sent.values() {
         latency.each_span(history, *at, |span| span.sent += 1);
     }
     for (at_client, client) in history.clients.iter().enumerate() {

@@ -53,14 +53,10 @@ pub(crate) enum Schedule {
 }
 
 impl Schedule {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Mixed => "mixed",
-            Self::Rolling => "rolling",
-            Self::Retries => "retries",
-            Self::Silence => "silence",
-            Self::Subscribers => "subscribers",
-        }
+    /// As it is given on the command line.
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value().expect("no schedule is hidden");
+        value.get_name().to_owned()
     }
 }
 
