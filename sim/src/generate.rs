@@ -141,11 +141,8 @@ fn topology(rng: &mut Rng) -> Topology {
         RoomPlan { private: rng.chance(25), members }
     });
     let rooms = rooms.collect();
-    Topology { hubs, hosts, users, clients, rooms, redis: rng.chance(REDIS_PERCENT) }
+    Topology { hubs, hosts, users, clients, rooms, redis: rng.chance(50) }
 }
-
-/// How often nodes are joined by Redis.
-const REDIS_PERCENT: u64 = 0;
 
 fn knobs(rng: &mut Rng) -> Knobs {
     let least = rng.pick(&[0, 1, 2, 5]);
@@ -172,6 +169,7 @@ fn knobs(rng: &mut Rng) -> Knobs {
         outbox_messages: usize::try_from(rng.pick(&[2, 8, 500, 500])).unwrap_or(1),
         token_life: rng.pick(&[3, 10, 3_600, 3_600, 3_600]),
         store_latency: rng.pick(&[0, 1, 3, 10]),
+        store_readers: number(rng.pick(&[1, 2, 8])),
         ..Knobs::default()
     }
 }
@@ -274,7 +272,7 @@ fn faults(rng: &mut Rng, topology: &Topology, length: u64) -> Vec<Fault> {
     let hosts: Vec<Host> = {
         let hubs = (0..topology.hubs).map(Host::Hub);
         let clients = (0..topology.hosts).map(Host::Clients);
-        hubs.chain(clients).chain(topology.redis.then_some(Host::Redis)).collect()
+        hubs.chain(clients).chain(topology.has_redis().then_some(Host::Redis)).chain([Host::Store]).collect()
     };
     let kinds: Vec<u64> = (0..KINDS).filter(|_| rng.chance(25)).collect();
     let count = if kinds.is_empty() { 0 } else { rng.pick(&[0, 1, 2, 4, 8, 12]) };
@@ -347,9 +345,15 @@ fn draw_fault(
         13 => Harm::StoreLosesReplies { calls: number(rng.between(1, 3)) },
         14 => Harm::StoreSlow { latency: rng.pick(&[20, 200, 1_000]) },
         15 => Harm::StoreStall,
-        16 => Harm::StoreRestart,
-        _ if !topology.redis => return,
-        17 => rng.pick(&[Harm::RedisRestart, Harm::RedisStall, Harm::RedisFailover]),
+        16 => rng.pick(&[
+            Harm::StoreRestart,
+            Harm::Crash { host: Host::Store },
+            Harm::PowerCut { host: Host::Store },
+            Harm::StoreExhausted { connections: 0 },
+            Harm::StoreExhausted { connections: 3 },
+        ]),
+        _ if !topology.has_redis() => return,
+        17 => rng.pick(&[Harm::RedisRestart, Harm::RedisStall, Harm::RedisFailover { writes: 3 }]),
         18 => Harm::RedisKill { connections: number(rng.between(1, 3)) },
         _ => rng.pick(&[
             Harm::RedisLoss { percent: 20 },

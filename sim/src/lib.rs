@@ -8,10 +8,9 @@ pub mod history;
 pub mod marks;
 pub mod oracle;
 pub mod plan;
-pub mod redis;
 pub mod report;
-pub mod rng;
 pub mod run;
 pub mod shrink;
-pub mod store;
 pub mod world;
+
+pub use fakes::rng;

@@ -39,9 +39,16 @@ pub struct Topology {
     pub clients: Vec<Device>,
     /// Rooms that exist from the beginning.
     pub rooms: Vec<RoomPlan>,
-    /// Nodes are joined by Redis; else by calls in the process that lose nothing but what
-    /// [`Knobs::doorbells_lost`] says.
+    /// A node that is alone has Redis all the same; several nodes always have.
     pub redis: bool,
+}
+
+impl Topology {
+    /// Whether there is a Redis.
+    #[must_use]
+    pub const fn has_redis(&self) -> bool {
+        self.redis || self.hubs > 1
+    }
 }
 
 /// A client.
@@ -73,7 +80,7 @@ pub struct Knobs {
     pub tcp_capacity: usize,
     /// Whether streams are cut into odd pieces.
     pub segments: bool,
-    /// How many doorbells between nodes are lost without Redis, in percent.
+    /// How many publications Redis loses where nothing else is wrong, in percent.
     pub doorbells_lost: u64,
     /// Most events of a ring.
     pub ring_events: usize,
@@ -106,8 +113,16 @@ pub struct Knobs {
     pub outbox_messages: usize,
     /// How long an access token lives, in seconds.
     pub token_life: u64,
-    /// How long the store takes for a call.
+    /// How long the store takes for a step of a call.
     pub store_latency: u64,
+    /// How many connections a node has for reading the store.
+    #[serde(default = "store_readers")]
+    pub store_readers: u32,
+}
+
+/// What plans of before there was such a setting have.
+const fn store_readers() -> u32 {
+    8
 }
 
 /// As many as a browser's outbox holds.
@@ -139,6 +154,7 @@ impl Default for Knobs {
             outbox_messages: outbox_messages(),
             token_life: 3_600,
             store_latency: 1,
+            store_readers: store_readers(),
         }
     }
 }
@@ -350,8 +366,8 @@ pub enum Harm {
     RedisLoss { percent: u32 },
     /// Redis drops connections that do not read fast enough.
     RedisOutput { bytes: u32 },
-    /// Redis fails over to a replica that lacks the newest.
-    RedisFailover,
+    /// Redis fails over to a replica that lacks the newest writes, so many.
+    RedisFailover { writes: u32 },
     /// The store fails before it commits, so often.
     StoreFails { calls: u32 },
     /// The store commits, and its answer is lost, so often.
@@ -360,7 +376,9 @@ pub enum Harm {
     StoreSlow { latency: u64 },
     /// The store answers nothing.
     StoreStall,
-    /// The store restarts: what is under way fails.
+    /// The store takes so many connections and no more.
+    StoreExhausted { connections: u32 },
+    /// The store restarts: what is under way fails, or its answer is lost.
     StoreRestart,
 }
 
@@ -374,6 +392,8 @@ pub enum Host {
     Clients(u32),
     /// That of Redis.
     Redis,
+    /// That of the store.
+    Store,
 }
 
 impl fmt::Display for Host {
@@ -382,6 +402,7 @@ impl fmt::Display for Host {
             Self::Hub(number) => write!(f, "hub{number}"),
             Self::Clients(number) => write!(f, "clients{number}"),
             Self::Redis => f.write_str("redis"),
+            Self::Store => f.write_str("store"),
         }
     }
 }
@@ -400,6 +421,9 @@ impl TryFrom<String> for Host {
         if text == "redis" {
             return Ok(Self::Redis);
         }
+        if text == "store" {
+            return Ok(Self::Store);
+        }
         let host = number("hub").map(Self::Hub).or_else(|| number("clients").map(Self::Clients));
         host.ok_or_else(|| format!("there is no host {text}"))
     }
@@ -411,7 +435,7 @@ impl Plan {
     pub fn hosts(&self) -> Vec<Host> {
         let hubs = (0..self.topology.hubs).map(Host::Hub);
         let clients = (0..self.topology.hosts).map(Host::Clients);
-        hubs.chain(clients).chain(self.topology.redis.then_some(Host::Redis)).collect()
+        hubs.chain(clients).chain(self.topology.has_redis().then_some(Host::Redis)).chain([Host::Store]).collect()
     }
 
     /// When the last fault has ended and the last thing was done.

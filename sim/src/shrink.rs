@@ -203,7 +203,7 @@ fn without_hub(plan: &Plan, gone: u32) -> Option<Plan> {
     plan.topology.hubs = plan.topology.hubs.checked_sub(1).filter(|hubs| *hubs > 0)?;
     let host = |host: Host| match host {
         Host::Hub(number) => shifted(number, gone).map(Host::Hub),
-        Host::Clients(_) | Host::Redis => Some(host),
+        Host::Clients(_) | Host::Redis | Host::Store => Some(host),
     };
     plan.faults = relabelled(&plan, host, |hub| shifted(hub, gone));
     Some(plan)
@@ -217,7 +217,7 @@ fn without_host(plan: &Plan, gone: u32) -> Option<Plan> {
     }
     let host = |host: Host| match host {
         Host::Clients(number) => shifted(number, gone).map(Host::Clients),
-        Host::Hub(_) | Host::Redis => Some(host),
+        Host::Hub(_) | Host::Redis | Host::Store => Some(host),
     };
     plan.faults = relabelled(&plan, host, Some);
     Some(plan)
@@ -249,11 +249,12 @@ fn relabelled(
             | Harm::RedisKill { .. }
             | Harm::RedisLoss { .. }
             | Harm::RedisOutput { .. }
-            | Harm::RedisFailover
+            | Harm::RedisFailover { .. }
             | Harm::StoreFails { .. }
             | Harm::StoreLosesReplies { .. }
             | Harm::StoreSlow { .. }
             | Harm::StoreStall
+            | Harm::StoreExhausted { .. }
             | Harm::StoreRestart => true,
         }
     });

@@ -27,8 +27,10 @@ struct Page<'a> {
 pub fn page(plan: &Plan, report: &Report) -> String {
     let entries = report.outcome.history.entries();
     let last = entries.last().map_or(1_000, |entry| entry.at);
-    let mut names = vec!["store".to_owned()];
-    names.extend(plan.hosts().iter().filter(|host| !matches!(host, Host::Clients(_))).map(Host::to_string));
+    // The store first, for every message begins there.
+    let machines = plan.hosts().into_iter().rev().filter(|host| !matches!(host, Host::Clients(_)));
+    let mut names: Vec<String> = machines.map(|host| host.to_string()).collect();
+    names[1..].reverse();
     names.extend((0..plan.topology.clients.len()).map(|client| format!("client{client}")));
     let lanes = (0..).zip(names).map(|(number, name)| (name, TOP + number * LANE_HEIGHT)).collect();
     let seconds = f64::from(u32::try_from(last).unwrap_or(u32::MAX)) / 1000.0;
@@ -166,7 +168,7 @@ fn touched(plan: &Plan, harm: Harm) -> Vec<String> {
                 plan.topology.clients.iter().enumerate().filter(move |(_, device)| device.host == number);
             clients.map(|(client, _)| format!("client{client}")).collect()
         }
-        Host::Hub(_) | Host::Redis => vec![host.to_string()],
+        Host::Hub(_) | Host::Redis | Host::Store => vec![host.to_string()],
     };
     match harm {
         Harm::Cut { a, b }
@@ -181,11 +183,12 @@ fn touched(plan: &Plan, harm: Harm) -> Vec<String> {
         | Harm::RedisKill { .. }
         | Harm::RedisLoss { .. }
         | Harm::RedisOutput { .. }
-        | Harm::RedisFailover => vec!["redis".to_owned()],
+        | Harm::RedisFailover { .. } => vec!["redis".to_owned()],
         Harm::StoreFails { .. }
         | Harm::StoreLosesReplies { .. }
         | Harm::StoreSlow { .. }
         | Harm::StoreStall
+        | Harm::StoreExhausted { .. }
         | Harm::StoreRestart => vec!["store".to_owned()],
     }
 }

@@ -38,11 +38,12 @@ impl World<'_> {
             | Harm::RedisKill { .. }
             | Harm::RedisLoss { .. }
             | Harm::RedisOutput { .. }
-            | Harm::RedisFailover
+            | Harm::RedisFailover { .. }
             | Harm::StoreFails { .. }
             | Harm::StoreLosesReplies { .. }
             | Harm::StoreSlow { .. }
             | Harm::StoreStall
+            | Harm::StoreExhausted { .. }
             | Harm::StoreRestart => self.servers.begin(fault.harm),
         }
     }
@@ -58,7 +59,6 @@ impl World<'_> {
             Harm::SlowReader { .. } => {}
             Harm::Drain { hub } => {
                 if !self.down.contains_key(&Host::Hub(hub)) {
-                    self.forget(Host::Hub(hub));
                     self.sim.bounce(Host::Hub(hub).to_string());
                 }
             }
@@ -68,11 +68,12 @@ impl World<'_> {
             | Harm::RedisKill { .. }
             | Harm::RedisLoss { .. }
             | Harm::RedisOutput { .. }
-            | Harm::RedisFailover
+            | Harm::RedisFailover { .. }
             | Harm::StoreFails { .. }
             | Harm::StoreLosesReplies { .. }
             | Harm::StoreSlow { .. }
             | Harm::StoreStall
+            | Harm::StoreExhausted { .. }
             | Harm::StoreRestart => self.servers.end(fault.harm),
         }
     }
@@ -87,6 +88,7 @@ impl World<'_> {
         if silently {
             self.ledger.isolate(host, &self.sim);
         }
+        self.servers.die(host);
         self.sim.crash(host.to_string());
         self.forget(host);
         if silently {
@@ -99,26 +101,25 @@ impl World<'_> {
         *times -= 1;
         if *times == 0 {
             self.down.remove(&host);
+            match host {
+                Host::Redis => sometimes(Mark::RedisCameBack),
+                Host::Store => sometimes(Mark::StoreCameBack),
+                Host::Hub(_) | Host::Clients(_) => {}
+            }
             self.sim.bounce(host.to_string());
         }
     }
 
-    /// What a machine held is gone.
+    /// The clients of a machine are gone.
     fn forget(&mut self, host: Host) {
-        match host {
-            Host::Hub(hub) => self.bus.leave(hub),
-            Host::Clients(host) => {
-                let mut judge = self.judge.lock();
-                for (index, device) in self.plan.topology.clients.iter().enumerate() {
-                    if device.host == host {
-                        let client = &mut judge.clients[index];
-                        client.handle = None;
-                        client.page.connection = None;
-                        client.life += 1;
-                    }
-                }
+        let mut judge = self.judge.lock();
+        for (index, device) in self.plan.topology.clients.iter().enumerate() {
+            if Host::Clients(device.host) == host {
+                let client = &mut judge.clients[index];
+                client.handle = None;
+                client.page.connection = None;
+                client.life += 1;
             }
-            Host::Redis => self.servers.begin(Harm::RedisRestart),
         }
     }
 }

@@ -1,29 +1,31 @@
 //! The machines on which nodes run: the real server, with everything that it asks the world for handed
 //! in.
 
-use super::bus::Bus;
 use super::clients::SECRET;
-use super::net::{Listener, Net, REDIS_PORT};
+use super::net::{HUB_PORT, Listener, Net, REDIS_PORT};
+use super::servers::{self, Servers};
 use crate::entropy;
 use crate::plan::{Host, Plan};
 use crate::rng::Rng;
 use hub::auth::{Auth, AuthSettings, Keys, PasswordParams, Passwords};
 use hub::broker::Broker;
+use hub::broker::local::LocalBroker;
 use hub::broker::redis::RedisBroker;
 use hub::broker::redis_url::RedisUrl;
 use hub::clock::Clock;
 use hub::http::NoPages;
 use hub::limits::{RateLimits, Rates};
-use hub::presence::local::{LocalLeases, LocalPresence};
+use hub::presence::local::LocalPresence;
 use hub::presence::redis::RedisPresence;
 use hub::presence::{Incarnation, Presence, PresenceTimes};
 use hub::random::Random;
 use hub::room::{RingLimits, RoomLimits};
 use hub::server::{Deps, NodeSettings, serve};
-use hub::store::Store;
+use fakes::store::SimStore;
+use hub::store::{Store, StoreError};
 use parking_lot::Mutex;
 use protocol::{NodeId, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -36,12 +38,8 @@ pub(super) struct Hub {
     pub(super) plan: Arc<Plan>,
     /// The network.
     pub(super) net: Net,
-    /// Joins nodes where Redis does not.
-    pub(super) bus: Bus,
-    /// Tells who is online where Redis does not.
-    pub(super) leases: LocalLeases,
-    /// The node's way to the store.
-    pub(super) store: Arc<dyn Store>,
+    /// Redis and the store.
+    pub(super) servers: Servers,
     /// What changes while it runs.
     pub(super) state: Arc<Mutex<State>>,
 }
@@ -54,6 +52,8 @@ pub(super) struct State {
     pub(super) shutdown: CancellationToken,
     /// How wrong its wall clock is.
     pub(super) skew: Skew,
+    /// The present run's broker.
+    pub(super) broker: Option<Weak<dyn Broker>>,
     /// The tasks that it had before there were clients, and those that it has now.
     pub(super) tasks: (usize, usize),
 }
@@ -106,9 +106,9 @@ pub(super) async fn run(hub: Hub) -> turmoil::Result {
         state.shutdown = shutdown.clone();
         state.runs
     };
-    let listener = Listener::bind(hub.net.clone()).await?;
+    let listener = Listener::bind(hub.net.clone(), HUB_PORT).await?;
     let random = Rng::new(hub.plan.seed ^ u64::from(hub.number) << 32 ^ runs << 48, "hub");
-    let deps = hub.deps(Arc::new(Seeded(Mutex::new(random))))?;
+    let deps = hub.deps(Arc::new(Seeded(Mutex::new(random)))).await?;
     let tasks = count_tasks(Arc::clone(&hub.state));
     tokio::select! {
         biased;
@@ -134,16 +134,18 @@ async fn count_tasks(state: Arc<Mutex<State>>) -> std::convert::Infallible {
 }
 
 impl Hub {
-    fn deps(&self, random: Arc<dyn Random>) -> Result<Deps, String> {
+    async fn deps(&self, random: Arc<dyn Random>) -> Result<Deps, String> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.state)));
         let cheap = PasswordParams { memory_kib: 8, iterations: 1, parallelism: 1 };
         let passwords = Passwords::new(cheap, 1, random.as_ref())?;
         let keys = Keys::new(SECRET, None);
-        let (store, settings) = (Arc::clone(&self.store), AuthSettings::default());
+        let settings = AuthSettings::default();
+        let store = self.store().await.map_err(|error| error.to_string())?;
         let auth =
             Auth::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&random), keys, passwords, settings);
         let settings = self.settings();
         let (broker, presence) = self.broker(&random, &settings.presence)?;
+        self.state.lock().broker = Some(Arc::downgrade(&broker));
         Ok(Deps {
             store,
             broker,
@@ -157,11 +159,16 @@ impl Hub {
         })
     }
 
+    async fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let (connector, readers) = (Arc::new(self.net.clone()), self.plan.knobs.store_readers);
+        let host = &self.servers.store;
+        Ok(Arc::new(SimStore::open(host, connector, servers::store_address(), readers).await?))
+    }
+
     fn broker(&self, random: &Arc<dyn Random>, times: &PresenceTimes) -> Result<Joining, String> {
         let incarnation = Incarnation(random.uuid());
-        if !self.plan.topology.redis {
-            let presence = LocalPresence::new(self.leases.clone(), incarnation, times);
-            return Ok((Arc::new(self.bus.join(self.number)), Arc::new(presence)));
+        if !self.plan.topology.has_redis() {
+            return Ok((Arc::new(LocalBroker::alone()), Arc::new(LocalPresence::alone(incarnation))));
         }
         let url = RedisUrl::parse(&format!("redis://{}:{REDIS_PORT}", Host::Redis))?;
         let node = NodeId(Host::Hub(self.number).to_string());

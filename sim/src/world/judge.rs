@@ -13,8 +13,8 @@ use loadgen::driver::{Handle, Observer};
 use parking_lot::Mutex;
 use protocol::client::{OutboxEntry, Persist, Persisted};
 use protocol::view::{ClientEvent, Connection, Delivery, EndReason};
-use protocol::{ClientId, CloseCode, RoomEvent, RoomId, Seq, UserId};
-use std::collections::BTreeMap;
+use protocol::{ClientId, CloseCode, NodeId, RoomEvent, RoomId, Seq, UserId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The judge, as everyone reaches it.
@@ -43,6 +43,8 @@ pub struct Judge {
     pub terms: Terms,
     /// The first thing that was wrong.
     pub violation: Option<Violation>,
+    /// Events whose publication was lost on its way to a node.
+    pub doorbells_lost: BTreeSet<(NodeId, RoomId, Seq)>,
     stored_at: BTreeMap<(RoomId, Seq), u64>,
     /// Pauses before reconnects, by the number of the attempt.
     pauses: BTreeMap<u32, Vec<u32>>,
@@ -153,6 +155,7 @@ impl Judge {
             clients,
             terms,
             violation: None,
+            doorbells_lost: BTreeSet::new(),
             stored_at: BTreeMap::new(),
             pauses: BTreeMap::new(),
         }))
@@ -287,6 +290,12 @@ impl Judge {
             sometimes(Mark::NotDelivered);
         }
         self.check_prompt(index, room, seq)?;
+        if let Some(Connection::Online { node }) = &self.client(index).page.connection {
+            let bell = (node.clone(), room, seq);
+            if self.doorbells_lost.remove(&bell) {
+                sometimes(Mark::LostAndFound);
+            }
+        }
         let (name, kind) = (self.name_of(event), event.kind());
         self.tell(Lane::Client(index), What::Delivered { name, room, seq, kind });
         Ok(())

@@ -2,7 +2,6 @@
 //! it is to be or something is wrong.
 
 mod acts;
-mod bus;
 mod clients;
 mod harms;
 mod hub;
@@ -20,11 +19,9 @@ use crate::marks::{Mark, sometimes};
 use crate::oracle::log::Log;
 use crate::oracle::{Invariant, Violation, end};
 use crate::plan::{Host, Plan};
-use ::hub::presence::local::LocalLeases;
 use ::hub::store::memory::MemoryStore;
 use ::hub::store::{Append, LoginId, NewLogin, NewUser, Op, RoomOp, Store};
 use acts::{room_id, user_id};
-use bus::Bus;
 use clients::Site;
 use futures_util::FutureExt;
 use hub::Hub;
@@ -92,7 +89,6 @@ struct World<'a> {
     servers: Servers,
     hubs: Vec<Hub>,
     site: Site,
-    bus: Bus,
     ledger: Ledger,
     down: BTreeMap<Host, u32>,
     visits: u32,
@@ -104,6 +100,7 @@ pub fn run(plan: &Plan, keeps_history: bool) -> Outcome {
     let mut world = World::new(plan, keeps_history);
     logs::take(world.judge.clone());
     let error = world.live().err();
+    world.servers.mark();
     let World { judge, sim, site, hubs, .. } = world;
     if let Some(error) = error {
         let text = crate::run::take_panic().unwrap_or_else(|| format!("a host ended: {error}"));
@@ -143,16 +140,13 @@ impl World<'_> {
         let judge = Judge::new(log, clients, Terms::of(&plan), keeps_history);
         let net = Net::new(plan.knobs.segments, plan.net_seed);
         let site = Site::new(plan.clone(), judge.clone(), net.clone());
-        let bus = Bus::new(plan.knobs.doorbells_lost, plan.net_seed);
-        let leases = LocalLeases::default();
+        let servers = Servers::new(plan.clone(), truth.clone());
         let hubs: Vec<Hub> = (0..plan.topology.hubs)
             .map(|number| Hub {
                 number,
                 plan: plan.clone(),
                 net: net.clone(),
-                bus: bus.clone(),
-                leases: leases.clone(),
-                store: truth.clone(),
+                servers: servers.clone(),
                 state: Arc::default(),
             })
             .collect();
@@ -166,8 +160,13 @@ impl World<'_> {
             let site = site.clone();
             sim.host(Host::Clients(host).to_string(), move || clients::run(site.clone(), host));
         }
-        let servers = Servers::default();
-        World { plan, sim, judge, truth, servers, hubs, site, bus, ledger, down: BTreeMap::new(), visits: 0 }
+        if plan.topology.has_redis() {
+            let (servers, net) = (servers.clone(), net.clone());
+            sim.host(Host::Redis.to_string(), move || servers.clone().run_redis(net.clone()));
+        }
+        let host = servers.clone();
+        sim.host(Host::Store.to_string(), move || host.clone().run_store(net.clone()));
+        World { plan, sim, judge, truth, servers, hubs, site, ledger, down: BTreeMap::new(), visits: 0 }
     }
 
     fn live(&mut self) -> turmoil::Result {
@@ -206,7 +205,9 @@ impl World<'_> {
     fn step(&mut self) -> turmoil::Result<bool> {
         self.sim.step()?;
         entropy::set_elapsed(self.sim.elapsed());
-        Ok(self.judge.lock().violation.is_none())
+        let mut judge = self.judge.lock();
+        self.servers.tell_lost(&mut judge);
+        Ok(judge.violation.is_none())
     }
 
     /// Waits until everyone has everything, with nothing further going on.
@@ -300,7 +301,8 @@ impl World<'_> {
 
     /// What nodes still hold for clients.
     fn held(&self) -> Option<String> {
-        let topics = self.bus.topics();
+        let brokers = self.hubs.iter().filter_map(|hub| hub.state.lock().broker.as_ref()?.upgrade());
+        let topics: usize = brokers.map(|broker| broker.status().topics).sum();
         if topics > 0 {
             return Some(format!("nodes are subscribed to {topics} topics for nobody"));
         }

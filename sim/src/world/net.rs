@@ -22,6 +22,8 @@ use turmoil::net::{TcpListener, TcpStream};
 pub(super) const HUB_PORT: u16 = 80;
 /// Where Redis listens.
 pub(super) const REDIS_PORT: u16 = 6379;
+/// Where the store listens.
+pub(super) const STORE_PORT: u16 = 5432;
 
 /// Makes streams.
 #[derive(Clone, Debug)]
@@ -97,7 +99,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A node's listener.
+/// A server's listener.
 pub(super) struct Listener {
     listener: TcpListener,
     net: Net,
@@ -110,12 +112,12 @@ impl std::fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Listens on a node's machine.
+    /// Listens on a port of the machine whose code runs.
     ///
     /// # Errors
     /// When the port is taken.
-    pub(super) async fn bind(net: Net) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(("0.0.0.0", HUB_PORT)).await?, net })
+    pub(super) async fn bind(net: Net, port: u16) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(("0.0.0.0", port)).await?, net })
     }
 }
 
