@@ -36,6 +36,9 @@ pub trait Observer: Send + 'static {
         let _ = beside;
     }
 
+    /// A connection is open: the client says where it stands, and resumes from there.
+    fn handle_opened(&mut self) {}
+
     /// The client closes a connection by itself, for this reason.
     fn handle_closing(&mut self, code: u16, reason: &'static str) {
         let _ = (code, reason);
@@ -202,7 +205,10 @@ impl<O: Observer> Driver<O> {
 
     fn handle_socket(&mut self, conn: ConnId, event: SocketEvent, now: Now) {
         match event {
-            SocketEvent::Opened => self.client.handle_opened(conn, now),
+            SocketEvent::Opened => {
+                self.observer.handle_opened();
+                self.client.handle_opened(conn, now);
+            }
             SocketEvent::Frame(text) => self.client.handle_frame(conn, &text, now),
             SocketEvent::Closed(code) => {
                 self.sockets.retain(|socket| socket.id() != conn);

@@ -289,8 +289,8 @@ fn faults(rng: &mut Rng, topology: &Topology, length: u64) -> Vec<Fault> {
     faults
 }
 
-/// Kinds of faults that are drawn: none of Redis and of the store, whose harms runs cannot suffer.
-const KINDS: u64 = 12;
+/// Kinds of faults that are drawn.
+const KINDS: u64 = 20;
 
 fn draw_fault(
     rng: &mut Rng,

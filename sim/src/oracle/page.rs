@@ -32,8 +32,9 @@ pub struct Page {
     was_offline: bool,
     /// Since when it has been online.
     pub online_since: u64,
-    /// Nothing reached it while it was being welcomed.
-    pub is_resumed: bool,
+    /// Where rooms stood when it last said so to a node. Over a connection that it is leaving more may come
+    /// before it is welcomed.
+    hello: BTreeMap<RoomId, Seq>,
 }
 
 /// A room on the page.
@@ -63,12 +64,22 @@ impl Page {
     pub fn connection(&mut self, connection: &Connection, now: u64) {
         if matches!(connection, Connection::Online { .. }) {
             self.times_online += 1;
-            self.is_resumed = !self.is_online();
             self.online_since = now;
         } else if self.times_online > 0 {
             self.was_offline = true;
         }
         self.connection = Some(connection.clone());
+    }
+
+    /// A connection is open, over which it says where it stands.
+    pub fn says_hello(&mut self) {
+        self.hello = self.rooms.iter().map(|(room_id, room)| (*room_id, room.seq)).collect();
+    }
+
+    /// The last event of a room that it had when it said where it stands, if it had the room then.
+    #[must_use]
+    pub fn resumes_after(&self, room_id: RoomId) -> Option<Seq> {
+        self.hello.get(&room_id).copied()
     }
 
     /// Whether it is online.

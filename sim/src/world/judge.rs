@@ -310,14 +310,14 @@ impl Judge {
         Ok(())
     }
 
-    /// A client that comes back is given what it missed, unless that is too much or it was out of the room.
+    /// A client that comes or moves to a node is given what it lacked when it said hello, unless that is too
+    /// much or it was out of the room.
     fn check_skip(&mut self, index: u32, room_id: RoomId, head: Seq) -> Check {
         self.look(room_id);
         let most = self.terms.resume_events;
-        let (user, page) = (self.client(index).user, &self.client(index).page);
-        let Some(had) = page.rooms.get(&room_id).map(|room| room.seq).filter(|_| page.is_resumed) else {
-            return Ok(());
-        };
+        let client = self.client(index);
+        let user = client.user;
+        let Some(had) = client.page.resumes_after(room_id) else { return Ok(()) };
         let could = head.0.saturating_sub(had.0) <= most && self.log.stayed(user, room_id, had, head);
         hold!(!could, NoSkips, "room {room_id} is skipped from {had} to {head}, {most} events are replayed");
         Ok(())
@@ -447,6 +447,13 @@ impl Observer for Ear {
     fn handle_opening(&mut self, beside: usize) {
         self.hear(|_| {
             hold!(beside <= 1, Bounded, "opens a connection beside {beside}");
+            Ok(())
+        });
+    }
+
+    fn handle_opened(&mut self) {
+        self.hear(|judge| {
+            judge.client(self.index).page.says_hello();
             Ok(())
         });
     }
