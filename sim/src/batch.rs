@@ -3,7 +3,7 @@
 use crate::failure;
 use crate::worker::{Verdict, Work, Workers};
 use sim::marks::Mark;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,16 @@ const PROGRESS: Duration = Duration::from_secs(1);
 /// The same where nobody looks.
 const PROGRESS_LOGGED: Duration = Duration::from_secs(20);
 /// From so many seeds on, each mark must have been hit.
-const MARKS_FROM: usize = 300;
+const MARKS_FROM: u64 = 300;
 
 /// What many runs came to.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) seeds: u64,
     pub(crate) failures: Vec<Verdict>,
-    pub(crate) marks: BTreeMap<String, u64>,
+    marks: BTreeMap<String, u64>,
+    /// Seeds that were left on purpose.
+    left: u64,
     simulated_ms: u64,
     deliveries: u64,
     events: u64,
@@ -39,6 +41,12 @@ impl Tally {
         if verdict.wrong.is_some() {
             self.failures.push(verdict);
         }
+    }
+
+    /// Whether nothing was wrong, and enough was seen.
+    pub(crate) fn is_well(&self, options: Options) -> bool {
+        let lacks_marks = options.wants_marks && self.seeds >= MARKS_FROM && !self.missing().is_empty();
+        self.failures.is_empty() && !lacks_marks
     }
 
     fn missing(&self) -> Vec<&'static str> {
@@ -61,14 +69,33 @@ pub(crate) struct Options {
 /// Runs seeds; whether all was well.
 pub(crate) fn run(work: &Work, options: Options) -> anyhow::Result<bool> {
     let began = now();
+    let tally = tally(work, options)?;
+    for verdict in &tally.failures {
+        failure::tell(verdict, work.bug)?;
+    }
+    summary(&tally, began.elapsed(), options.jobs);
+    let missing = tally.missing();
+    if !missing.is_empty() && tally.failures.is_empty() {
+        println!("never seen in these runs: {}", missing.join("; "));
+    }
+    Ok(tally.is_well(options))
+}
+
+/// Runs seeds, and tells nothing of what is wrong.
+pub(crate) fn tally(work: &Work, options: Options) -> anyhow::Result<Tally> {
+    let began = now();
     let mut tally = Tally::default();
     let workers = Workers::start(work, options.jobs)?;
     let is_watched = std::io::stderr().is_terminal();
     let mut told = began;
-    while let Some(verdict) = workers.next()? {
+    let mut waited_for: BTreeSet<u64> = work.seeds.iter().copied().collect();
+    while let Some(verdict) = workers.next() {
         let fails = verdict.wrong.is_some();
+        waited_for.remove(&verdict.seed);
         tally.add(verdict);
         if fails && !options.keeps_going || options.ends.is_some_and(|ends| ends <= now()) {
+            tally.left = waited_for.len() as u64;
+            waited_for.clear();
             break;
         }
         let pause = if is_watched { PROGRESS } else { PROGRESS_LOGGED };
@@ -81,16 +108,10 @@ pub(crate) fn run(work: &Work, options: Options) -> anyhow::Result<bool> {
     if is_watched {
         eprint!("\r\x1b[K");
     }
-    for verdict in &tally.failures {
-        failure::tell(verdict.seed, work.bug)?;
+    for seed in waited_for {
+        tally.add(Verdict::none(seed, "no worker told what came of it".to_owned()));
     }
-    summary(&tally, began.elapsed(), options.jobs);
-    let missing = tally.missing();
-    if !missing.is_empty() && tally.failures.is_empty() {
-        println!("never seen in these runs: {}", missing.join("; "));
-    }
-    let lacks_marks = options.wants_marks && tally.seeds >= MARKS_FROM as u64 && !missing.is_empty();
-    Ok(tally.failures.is_empty() && !lacks_marks)
+    Ok(tally)
 }
 
 fn progress(tally: &Tally, seeds: usize, took: Duration, is_watched: bool) {
@@ -110,10 +131,11 @@ fn progress(tally: &Tally, seeds: usize, took: Duration, is_watched: bool) {
 fn summary(tally: &Tally, took: Duration, jobs: usize) {
     let hours = Duration::from_millis(tally.simulated_ms).as_secs_f64() / 3600.0;
     println!(
-        "{} seeds, {} failed: {hours:.1} simulated hours, {} faults, {} events, {} deliveries, {}/{} marks; \
+        "{} seeds, {} failed{}: {hours:.1} simulated hours, {} faults, {} events, {} deliveries, {}/{} marks; \
          {:.1} seeds/s with {jobs} at a time",
         tally.seeds,
         tally.failures.len(),
+        if tally.left > 0 { format!(", {} not run", tally.left) } else { String::new() },
         tally.faults,
         tally.events,
         tally.deliveries,

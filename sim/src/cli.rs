@@ -129,7 +129,7 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
-    /// Run the plans that once failed, and the canary
+    /// Run the plans that once failed, and the canaries, which must fail
     Regressions,
     /// Run what CI runs: kept plans, fresh seeds of the present commit, determinism, a sample of planted bugs
     Ci {
@@ -142,6 +142,8 @@ enum Command {
     Worker {
         #[command(flatten)]
         planted: Planted,
+        #[arg(long, value_enum)]
+        canary: Option<worker::Canary>,
     },
 }
 
@@ -201,7 +203,7 @@ pub(crate) fn main() -> anyhow::Result<bool> {
         Command::Determinism { seeds, from } => determinism::check(from, seeds),
         Command::Regressions => regressions::check(),
         Command::Ci { word } => ci(&word.map_or_else(commit, Ok)?),
-        Command::Worker { planted } => worker::serve(planted.bug).map(|()| true),
+        Command::Worker { planted, canary } => worker::serve(planted.bug, canary).map(|()| true),
     }
 }
 
@@ -210,7 +212,7 @@ fn ci(word: &str) -> anyhow::Result<bool> {
     println!("seeds of {word}");
     let jobs = processors();
     let kept = regressions::check()?;
-    let work = worker::Work { seeds: drawn(word, CI_SEEDS), bug: None };
+    let work = worker::Work::new(drawn(word, CI_SEEDS), None);
     let fresh =
         batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
     let same = determinism::check(first(word), CI_PAIRS)?;
@@ -221,7 +223,7 @@ fn ci(word: &str) -> anyhow::Result<bool> {
 }
 
 fn run_many(seeds: Vec<u64>, many: &Many, ends: Option<std::time::Instant>) -> anyhow::Result<bool> {
-    let work = worker::Work { seeds, bug: many.planted.bug };
+    let work = worker::Work::new(seeds, many.planted.bug);
     let jobs = many.jobs.unwrap_or_else(processors).max(1);
     let wants_marks = many.planted.bug.is_none();
     batch::run(&work, batch::Options { jobs, keeps_going: many.keep_going, wants_marks, ends })

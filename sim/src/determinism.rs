@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 pub(crate) fn check(from: u64, seeds: u64) -> anyhow::Result<bool> {
     let seeds: Vec<u64> = (from..from + seeds).collect();
     let mut first = BTreeMap::new();
-    let workers = Workers::start(&Work { seeds: seeds.clone(), bug: None }, 2)?;
-    while let Some(verdict) = workers.next()? {
+    let workers = Workers::start(&Work::new(seeds.clone(), None), 2)?;
+    while let Some(verdict) = workers.next() {
+        anyhow::ensure!(!verdict.is_missing(), "seed {}: {:?}", verdict.seed, verdict.wrong);
         first.insert(verdict.seed, verdict.fingerprint);
     }
     let mut same = true;

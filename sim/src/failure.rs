@@ -1,5 +1,6 @@
 //! What is told of a failure: how to see it again, what did not hold, and what went on around it.
 
+use crate::worker::Verdict;
 use anyhow::Context;
 use protocol::planted::Bug;
 use sim::plan::Plan;
@@ -11,11 +12,19 @@ use std::path::{Path, PathBuf};
 /// Where plans that failed are kept, below the project's folder.
 const FOLDER: &str = "target/sim/failures";
 
-/// Runs a failing seed again, keeps its plan and tells of it.
-pub(crate) fn tell(seed: u64, bug: Option<Bug>) -> anyhow::Result<()> {
+/// Runs a failing seed again, keeps its plan and tells of it. One that came to no end is not run again: it
+/// would take this process with it.
+pub(crate) fn tell(verdict: &Verdict, bug: Option<Bug>) -> anyhow::Result<()> {
+    let seed = verdict.seed;
     let plan = generate::plan(seed);
     let path = root().join(FOLDER).join(format!("{seed}.json"));
     plan.write(&path)?;
+    if verdict.is_missing() {
+        let why = verdict.wrong.as_ref().map_or("", |(_, why)| why.as_str());
+        println!("\nFAILED, seed {seed}: {why}");
+        commands(&plan, &path, bug);
+        return Ok(());
+    }
     let report = run::run(&plan, How { keeps_history: true, bug });
     show(&plan, &path, &report, bug);
     Ok(())
@@ -31,11 +40,15 @@ pub(crate) fn show(plan: &Plan, path: &Path, report: &Report, bug: Option<Bug>) 
         return;
     };
     println!("\nFAILED, seed {}: {violation}", plan.seed);
+    commands(plan, path, bug);
+    println!("\n{}", text::around(&report.outcome.history, violation.at));
+}
+
+fn commands(plan: &Plan, path: &Path, bug: Option<Bug>) {
     println!("  plan: {} ({})", shown(path), shrink::size(plan));
     let bug = bug.map(|bug| format!(" --bug {}", bug.name())).unwrap_or_default();
     println!("  again:   cargo xtask sim replay{bug} {}", shown(path));
     println!("  smaller: cargo xtask sim shrink{bug} {}", shown(path));
-    println!("\n{}", text::around(&report.outcome.history, violation.at));
 }
 
 /// A plan by its seed or its file.

@@ -75,10 +75,10 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<bool> {
 
 fn look(bug: Bug, options: &Options) -> anyhow::Result<Row> {
     let seeds: Vec<u64> = (options.from..options.from + options.seeds).collect();
-    let workers = Workers::start(&Work { seeds, bug: Some(bug) }, options.jobs)?;
+    let workers = Workers::start(&Work::new(seeds, Some(bug)), options.jobs)?;
     let mut ran = 0;
     let mut failed = None;
-    while let Some(verdict) = workers.next()? {
+    while let Some(verdict) = workers.next() {
         ran += 1;
         if verdict.wrong.is_some() {
             failed = Some(verdict);

@@ -435,7 +435,10 @@ impl Plan {
     pub fn hosts(&self) -> Vec<Host> {
         let hubs = (0..self.topology.hubs).map(Host::Hub);
         let clients = (0..self.topology.hosts).map(Host::Clients);
-        hubs.chain(clients).chain(self.topology.has_redis().then_some(Host::Redis)).chain([Host::Store]).collect()
+        hubs.chain(clients)
+            .chain(self.topology.has_redis().then_some(Host::Redis))
+            .chain([Host::Store])
+            .collect()
     }
 
     /// When the last fault has ended and the last thing was done.

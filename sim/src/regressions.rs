@@ -1,11 +1,15 @@
-//! Plans that once failed, each with its story: none may fail again. The canary must.
+//! Plans that once failed, each with its story: none may fail again. The canaries must.
 
-use crate::failure;
+use crate::worker::{Canary, RUN_MAX, Work};
+use crate::{batch, failure};
 use anyhow::Context;
-use sim::oracle::Invariant;
-use sim::plan::{Act, Op, Plan};
+use sim::plan::Plan;
 use sim::run::{self, How};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a run may take that is known to hang.
+const HANGS_MAX: Duration = Duration::from_secs(1);
 
 /// Runs every kept plan; whether all is well.
 pub(crate) fn check() -> anyhow::Result<bool> {
@@ -16,7 +20,7 @@ pub(crate) fn check() -> anyhow::Result<bool> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     paths.sort();
-    let mut well = canary();
+    let mut well = canaries()?;
     for path in &paths {
         let plan = Plan::read(path)?;
         anyhow::ensure!(!plan.story.is_empty(), "{} has no story", failure::shown(path));
@@ -28,23 +32,38 @@ pub(crate) fn check() -> anyhow::Result<bool> {
         }
     }
     println!(
-        "{} plans that once failed, and the canary: {}",
+        "{} plans that once failed, and the canaries: {}",
         paths.len(),
         if well { "well" } else { "not well" }
     );
     Ok(well)
 }
 
-/// A plan that must fail: a message is put into the store that nobody said. A runner that lets it pass
-/// lets everything pass.
-fn canary() -> bool {
-    let mut plan = sim::generate::plan(0);
-    plan.faults.clear();
-    plan.ops = vec![Op { at: 500, client: 0, act: Act::Canary { room: 0 } }];
-    let report = run::run(&plan, How::default());
-    let invariant = report.violation().map(|violation| violation.invariant);
-    if invariant != Some(Invariant::NothingInvented) {
-        println!("the canary sang: a run that must fail came to {invariant:?}");
+/// Runs that must fail, through the runner that runs all others: with a message in the store that nobody said,
+/// with a process that dies, and with one that hangs. A runner that lets one pass lets everything pass.
+fn canaries() -> anyhow::Result<bool> {
+    let mut well = true;
+    for (canary, run_max, invariant, why) in [
+        (Canary::Sings, RUN_MAX, "NothingInvented", "nobody said \"tweet\""),
+        (Canary::Dies, RUN_MAX, "NoVerdict", "the run's process died"),
+        (Canary::Hangs, HANGS_MAX, "NoVerdict", "the run hangs"),
+    ] {
+        // Two for each of two workers: what comes after a failure is run as well.
+        let seeds = vec![0, 1, 2, 3];
+        let work = Work { canary: Some(canary), run_max, ..Work::new(seeds.clone(), None) };
+        let options = batch::Options { jobs: 2, keeps_going: true, wants_marks: false, ends: None };
+        let tally = batch::tally(&work, options)?;
+        let mut failed: Vec<u64> = tally.failures.iter().map(|verdict| verdict.seed).collect();
+        failed.sort_unstable();
+        let is_told = tally
+            .failures
+            .iter()
+            .filter_map(|verdict| verdict.wrong.as_ref())
+            .all(|(what, said)| what == invariant && said.contains(why));
+        if tally.is_well(options) || failed != seeds || !is_told {
+            println!("canary {canary:?}: runs that must fail came to {:?}", tally.failures);
+            well = false;
+        }
     }
-    invariant == Some(Invariant::NothingInvented)
+    Ok(well)
 }

@@ -44,8 +44,7 @@ impl Servers {
     /// The servers of a plan, of which the store holds the truth.
     #[must_use]
     pub(super) fn new(plan: Arc<Plan>, truth: Arc<dyn Store>) -> Self {
-        let clock =
-            || u64::try_from((entropy::EPOCH + entropy::elapsed()).as_millis()).unwrap_or(u64::MAX);
+        let clock = || u64::try_from((entropy::EPOCH + entropy::elapsed()).as_millis()).unwrap_or(u64::MAX);
         let redis = Arc::new(FakeRedis::new(clock));
         let store = Arc::new(StoreHost::new(truth, Duration::from_millis(plan.knobs.store_latency)));
         let servers = Self { plan, redis, store, lasting: Arc::default() };
