@@ -8,6 +8,8 @@ use crate::rng::Rng;
 const CALM_PERCENT: u64 = 12;
 /// How often all nodes die or leave while people talk.
 const DEPARTURE_PERCENT: u64 = 15;
+/// How often Redis drops its subscribers just while someone says something, and then all is silent.
+const DOUBT_PERCENT: u64 = 15;
 /// How often someone is let into a room and removed from it in quick succession.
 const TURNOVER_PERCENT: u64 = 30;
 /// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
@@ -31,6 +33,10 @@ pub fn plan(seed: u64) -> Plan {
     }
     departure(&mut Rng::new(seed, "departure"), &topology, &mut ops, &mut faults);
     turnover(&mut Rng::new(seed, "turnover"), &topology, length, &mut ops, &mut faults);
+    if topology.hubs > 1 && Rng::new(seed, "doubt").chance(DOUBT_PERCENT) {
+        knobs.doorbells_lost = 0;
+        doubt(&mut Rng::new(seed, "dropped"), &topology, &knobs, &mut ops, &mut faults);
+    }
     if Rng::new(seed, "calm").chance(CALM_PERCENT) {
         knobs.doorbells_lost = 0;
         faults.clear();
@@ -85,6 +91,30 @@ fn departure(rng: &mut Rng, topology: &Topology, ops: &mut Vec<Op>, faults: &mut
         let harm = if leaves { Harm::Drain { hub } } else { Harm::Crash { host: Host::Hub(hub) } };
         faults.push(Fault { at, until: at + 2_000, harm });
     }
+    faults.sort_by_key(|fault| fault.at);
+}
+
+/// Redis drops its subscribers while someone says something, or cannot get rid of what it has for them. Before
+/// that nothing breaks, and after it nobody does anything for longer than a sweep takes. It is so early that the
+/// first sweep of most nodes is far.
+fn doubt(rng: &mut Rng, topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    const AT: u64 = 1_200;
+    const SILENT_UNTIL: u64 = AT + 7_000;
+    let room = number(rng.below(topology.rooms.len() as u64));
+    let members = &topology.rooms[room as usize].members;
+    let speaker = (0..).zip(&topology.clients).find(|(_, device)| members.contains(&device.user));
+    let Some((client, _)) = speaker else { return };
+    ops.retain(|op| !(AT - 500..SILENT_UNTIL).contains(&op.at));
+    faults.retain(|fault| fault.at >= SILENT_UNTIL);
+    // What is said is on its way to the subscribers after some steps of the network.
+    let lead = 6 * knobs.latency.1;
+    let act = Act::Say { room, padding: number(rng.pick(&[0, 300, 3_000])) };
+    ops.extend([0, 1].map(|_| Op { at: AT - lead + rng.below(2 * lead + 50), client, act }));
+    ops.sort_by_key(|op| op.at);
+    let kill = Harm::RedisKill { connections: topology.hubs };
+    let (until, harm) =
+        rng.pick(&[(AT + 1, kill), (AT + 1, kill), (AT + 2_000, Harm::RedisOutput { bytes: 200 })]);
+    faults.push(Fault { at: AT, until, harm });
     faults.sort_by_key(|fault| fault.at);
 }
 

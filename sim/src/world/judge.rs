@@ -7,7 +7,7 @@ use crate::marks::{Mark, sometimes};
 use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
-use crate::plan::Plan;
+use crate::plan::{Harm, Plan};
 use hub::store::LoginId;
 use loadgen::driver::{Handle, Observer};
 use parking_lot::Mutex;
@@ -55,7 +55,7 @@ pub struct Judge {
 pub struct Terms {
     /// When the last fault ends.
     pub heals_at: u64,
-    /// Until then nothing breaks.
+    /// Until then nothing breaks that anyone may notice.
     pub calm_until: u64,
     /// Most events that a resume replays.
     pub resume_events: u64,
@@ -67,7 +67,11 @@ impl Terms {
     /// Those of a plan.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let first = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(u64::MAX);
+        let mut faults: Vec<_> = plan.faults.iter().map(|fault| (fault.at, fault.harm)).collect();
+        faults.sort_by_key(|(at, _)| *at);
+        // Nodes that Redis drops, once, come back at once and look what they missed.
+        let passes = faults.first().is_some_and(|(_, harm)| matches!(harm, Harm::RedisKill { .. }));
+        let first = faults.get(usize::from(passes)).map_or(u64::MAX, |(at, _)| *at);
         Self {
             heals_at: plan.heals_at(),
             calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },
