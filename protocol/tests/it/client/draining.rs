@@ -117,3 +117,34 @@ fn a_room_that_came_while_moving_is_not_left_with_a_gap() {
         (In::Frame(2, message(3, 8, 5)), &["event 3@8 new_message"]),
     ]);
 }
+
+#[test]
+fn how_a_connection_that_was_left_closes_concerns_nobody() {
+    for code in [4501, 4502, 4503, 4500, 4505, 4001] {
+        online().check(&[
+            (drain(), &[]),
+            (In::Wait(1_000), &["connect 2"]),
+            // Of no connection that there is.
+            (In::Closed(7, code), &[]),
+            (In::Opened(2), &["2 < hello token {1:5,2:1} 9"]),
+            (welcome_2(5), &["close 1 1000", "online n2", "ready ann 1@5 2@1"]),
+            (In::Closed(1, code), &[]),
+            (In::Frame(2, message(1, 6, 4)), &["event 1@6 new_message"]),
+        ]);
+    }
+}
+
+#[test]
+fn how_an_attempt_that_was_given_up_closes_concerns_nobody() {
+    for code in [4501, 4502, 4503, 4500, 4505] {
+        let mut rig = rig();
+        rig.check(&[
+            (In::Start(3600), &["connecting 0", "connect 1"]),
+            (In::Closed(1, 1006), &["offline 1"]),
+            (In::Wait(500), &["connecting 1", "connect 2"]),
+            (In::Closed(1, code), &[]),
+            (In::Opened(2), &["2 < hello token"]),
+            (In::Frame(2, welcome()), &["online n1", "ready ann 1@5 2@1"]),
+        ]);
+    }
+}
