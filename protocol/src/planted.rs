@@ -47,6 +47,8 @@ bugs! {
     NoSweep = "no-sweep",
     /// What the broker says it may have lost is not looked for.
     NoResync = "no-resync",
+    /// An event of a type that a node does not know is taken for damage.
+    LaterIsDamage = "later-is-damage",
     /// A hole in what a node was told of a room is not filled from the store.
     NoBackfill = "no-backfill",
     /// A send is acknowledged before the store has it, with the numbers that it should get.

@@ -10,6 +10,8 @@ const CALM_PERCENT: u64 = 12;
 const DEPARTURE_PERCENT: u64 = 15;
 /// How often Redis drops its subscribers just while someone says something, and then all is silent.
 const DOUBT_PERCENT: u64 = 15;
+/// How often nodes and clients are of an earlier version than what is written.
+const EARLIER_PERCENT: u64 = 20;
 /// How often someone is let into a room and removed from it in quick succession.
 const TURNOVER_PERCENT: u64 = 30;
 /// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
@@ -28,6 +30,7 @@ pub fn plan(seed: u64) -> Plan {
     let length = Rng::new(seed, "length").pick(&[6_000, 10_000, 15_000, 25_000]);
     let mut ops = ops(&mut Rng::new(seed, "operations"), &topology, length);
     let mut faults = faults(&mut Rng::new(seed, "faults"), &topology, length);
+    knobs.earlier_version = Rng::new(seed, "version").chance(EARLIER_PERCENT);
     if knobs.tcp_capacity == NARROW {
         overwhelm(&topology, &knobs, &mut ops, &mut faults);
     }

@@ -45,6 +45,7 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
             &[Invariant::Converges, Invariant::Revoked, Invariant::StateAgrees]
         }
         Bug::NoResync | Bug::WrongRoomKey | Bug::NoPublish | Bug::OneNodeName => &[Invariant::Prompt],
+        Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
         Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],
         Bug::SeqWithHoles => &[Invariant::DenseLog],

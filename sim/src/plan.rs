@@ -118,6 +118,10 @@ pub struct Knobs {
     /// How many connections a node has for reading the store.
     #[serde(default = "store_readers")]
     pub store_readers: u32,
+    /// Whether nodes and clients are of an earlier version than what is written: reactions are events of a type
+    /// that they do not know.
+    #[serde(default)]
+    pub earlier_version: bool,
 }
 
 /// What plans of before there was such a setting have.
@@ -155,6 +159,7 @@ impl Default for Knobs {
             token_life: 3_600,
             store_latency: 1,
             store_readers: store_readers(),
+            earlier_version: false,
         }
     }
 }

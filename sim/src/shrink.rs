@@ -141,8 +141,9 @@ impl Shrinker {
         if self.takes(&candidate) {
             return;
         }
-        let settings: [fn(&mut Knobs, &Knobs); 8] = [
+        let settings: [fn(&mut Knobs, &Knobs); 9] = [
             |knobs, plain| knobs.segments = plain.segments,
+            |knobs, plain| knobs.earlier_version = plain.earlier_version,
             |knobs, plain| knobs.doorbells_lost = plain.doorbells_lost,
             |knobs, plain| (knobs.ring_events, knobs.ring_bytes) = (plain.ring_events, plain.ring_bytes),
             |knobs, plain| knobs.resume_events = plain.resume_events,
@@ -154,6 +155,7 @@ impl Shrinker {
             |knobs, plain| {
                 *knobs = Knobs {
                     segments: knobs.segments,
+                    earlier_version: knobs.earlier_version,
                     doorbells_lost: knobs.doorbells_lost,
                     ring_events: knobs.ring_events,
                     ring_bytes: knobs.ring_bytes,

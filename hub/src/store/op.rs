@@ -3,6 +3,7 @@
 use crate::rules::Rejection;
 use protocol::event::RoomEvent;
 use protocol::model::{Role, RoomKind};
+use protocol::planted::{self, Bug};
 use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -213,7 +214,7 @@ impl Event {
             Err(error) => error,
         };
         match serde_json::from_str::<Later>(&json) {
-            Ok(later) if !RoomEvent::KINDS.contains(&&*later.r#type) => {
+            Ok(later) if !RoomEvent::KINDS.contains(&&*later.r#type) && !planted::has(Bug::LaterIsDamage) => {
                 Ok(Self { room_id: later.room_id, seq: later.seq, membership: None, scrubs: false, json })
             }
             Ok(_) | Err(_) => Err(error),

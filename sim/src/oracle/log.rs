@@ -35,6 +35,8 @@ pub struct Log {
     users: Vec<UserId>,
     /// Whether one client's messages of a room may overtake each other.
     pub unordered: bool,
+    /// The type of events that no node and no client knows, if there is one: nobody is told of them.
+    pub unknown: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl Log {
     /// The log of a store. `users` are those of the clients.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, users: Vec<UserId>) -> Self {
-        Self { store, rooms: BTreeMap::new(), said: BTreeMap::new(), users, unordered: false }
+        Self { store, rooms: BTreeMap::new(), said: BTreeMap::new(), users, unordered: false, unknown: None }
     }
 
     /// A client said something.
@@ -270,6 +272,16 @@ impl Log {
     pub fn event(&self, room_id: RoomId, seq: Seq) -> Option<&RoomEvent> {
         let at = usize::try_from(seq.0.checked_sub(1)?).ok()?;
         self.rooms.get(&room_id)?.events.get(at)
+    }
+
+    /// The last of the events right after this one that are of a type which nobody knows.
+    #[must_use]
+    pub fn past_unknown(&self, room_id: RoomId, mut seq: Seq) -> Seq {
+        let is_unknown = |event: &RoomEvent| self.unknown == Some(event.kind());
+        while self.event(room_id, seq.next()).is_some_and(is_unknown) {
+            seq = seq.next();
+        }
+        seq
     }
 
     /// The rooms that were seen.

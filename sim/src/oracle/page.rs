@@ -1,5 +1,6 @@
 //! What one client was told, as a page would keep it, and whether each thing it is told may come now.
 
+use super::log::Log;
 use super::{Check, Invariant, hold};
 use crate::marks::{Mark, sometimes};
 use protocol::client::Persisted;
@@ -157,6 +158,16 @@ impl Page {
             self.was_offline = false;
         }
         Ok(())
+    }
+
+    /// Events of types that nobody knows took their places, up to this one: it was told nothing of them.
+    pub fn pass(&mut self, log: &Log, room_id: RoomId, up_to: Seq) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let passed = log.past_unknown(room_id, room.seq).min(up_to);
+        if passed > room.seq {
+            sometimes(Mark::LaterVersion);
+            room.seq = passed;
+        }
     }
 
     /// A room's events up to here are skipped.

@@ -162,7 +162,9 @@ impl Hub {
     async fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let (connector, readers) = (Arc::new(self.net.clone()), self.plan.knobs.store_readers);
         let host = &self.servers.store;
-        Ok(Arc::new(SimStore::open(host, connector, servers::store_address(), readers).await?))
+        let store = SimStore::open(host, connector, servers::store_address(), readers).await?;
+        let is_earlier = self.plan.knobs.earlier_version;
+        Ok(Arc::new(if is_earlier { store.of_an_earlier_version() } else { store }))
     }
 
     fn broker(&self, random: &Arc<dyn Random>, times: &PresenceTimes) -> Result<Joining, String> {

@@ -54,6 +54,17 @@ struct Heard {
     closed: Option<u16>,
 }
 
+impl Heard {
+    /// An event came: it is the next of its room.
+    fn takes(&mut self, room_id: RoomId, seq: Seq) -> Check {
+        let cursor = self.cursors.entry(room_id).or_default();
+        let next = cursor.next();
+        hold!(seq == next, Intruders, "gets event {seq} of room {room_id} where {next} belongs");
+        *cursor = seq;
+        Ok(())
+    }
+}
+
 /// Sends one on its way, as a user.
 pub(super) fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusion) {
     let (user, login) = {
@@ -187,7 +198,13 @@ impl Visit {
     fn hear(&self, judge: &Shared, heard: &mut Heard, text: &str) -> Check {
         let message = match protocol::decode_server(text) {
             Ok(Incoming::Known(message)) => *message,
-            Ok(Incoming::UnknownEvent { .. } | Incoming::UnknownFrame) => return Ok(()),
+            Ok(Incoming::UnknownEvent { room_id, seq }) => {
+                hold!(judge.lock().log.unknown.is_some(), Readable, "an event of no known type: {text}");
+                return heard.takes(room_id, seq);
+            }
+            Ok(Incoming::UnknownFrame) => {
+                return Err((Invariant::Readable, format!("no known type: {text}")));
+            }
             Err(error) => return Err((Invariant::Readable, format!("{error}: {text}"))),
         };
         if let ServerMessage::Welcome(welcome) = message {
@@ -204,11 +221,7 @@ impl Visit {
         } else if let ServerMessage::Error(error) = message {
             heard.errors.push(error.code);
         } else if let Ok(event) = message.into_event() {
-            let (room_id, seq) = (event.room_id(), event.seq());
-            let cursor = heard.cursors.entry(room_id).or_default();
-            let next = cursor.next();
-            hold!(seq == next, Intruders, "gets event {seq} of room {room_id} where {next} belongs");
-            *cursor = seq;
+            heard.takes(event.room_id(), event.seq())?;
             judge.lock().log.check_event(&event, self.user)?;
         }
         Ok(())

@@ -288,8 +288,9 @@ impl Judge {
         hold!(late.is_none(), Revoked, "client{index} gets {event:?} and has signed out");
         let seen = self.log.check_event(event, user)?;
         self.note_stored(seen);
-        self.client(index).page.event(event)?;
         let (room, seq) = (event.room_id(), event.seq());
+        self.clients[index as usize].page.pass(&self.log, room, Seq(seq.0.saturating_sub(1)));
+        self.client(index).page.event(event)?;
         if self.stored_at.get(&(room, seq)).is_some_and(|at| at + 3_000 < now()) {
             sometimes(Mark::NotDelivered);
         }
@@ -381,6 +382,12 @@ impl Judge {
     }
 
     fn persist(&mut self, index: u32, persist: Persist) -> Check {
+        if let (Persist::Session { cursors, .. }, true) = (&persist, self.log.unknown.is_some()) {
+            for (room_id, seq) in cursors {
+                self.look(*room_id);
+                self.clients[index as usize].page.pass(&self.log, *room_id, *seq);
+            }
+        }
         let client = self.client(index);
         let forget = |kept: &mut Persisted, client_id: ClientId| {
             kept.outbox.retain(|OutboxEntry { message, .. }| message.client_id != client_id);

@@ -23,6 +23,7 @@ use ::hub::store::memory::MemoryStore;
 use ::hub::store::{Append, LoginId, NewLogin, NewUser, Op, RoomOp, Store};
 use acts::{room_id, user_id};
 use clients::Site;
+use fakes::store::LATER;
 use futures_util::FutureExt;
 use hub::Hub;
 use judge::{Client, Judge, Shared, Terms, now};
@@ -134,6 +135,7 @@ impl World<'_> {
         let users = plan.topology.clients.iter().map(|client| user_id(client.user)).collect();
         let mut log = Log::new(truth.clone(), users);
         log.unordered = plan.knobs.in_flight_per_room > 1;
+        log.unknown = plan.knobs.earlier_version.then_some(LATER);
         let devices = plan.topology.clients.iter();
         let clients =
             devices.map(|device| Client::new(user_id(device.user), logins[device.user as usize])).collect();

@@ -13,4 +13,4 @@ mod wire;
 mod within;
 
 pub use host::{StoreCounts, StoreHost};
-pub use node::SimStore;
+pub use node::{LATER, SimStore};

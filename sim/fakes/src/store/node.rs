@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Connections of a node that commits go over; the others are for reads.
 const WRITERS: u32 = 2;
+/// The type of events that nodes of an earlier version do not know, where some are of one.
+pub const LATER: &str = "reaction_added";
 
 /// A node's way to the store.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct SimStore {
     epoch: Epoch,
     writers: Pool,
     readers: Pool,
+    /// Whether what this node reads was written by nodes of a later version.
+    is_earlier: bool,
 }
 
 /// Why a call came to nothing.
@@ -109,7 +113,33 @@ impl SimStore {
     ) -> Result<Self, StoreError> {
         let epoch = host.epoch().await?;
         let writers = Pool::new(Arc::clone(&connector), address.clone(), WRITERS);
-        Ok(Self { desk: host.desk(), epoch, writers, readers: Pool::new(connector, address, readers) })
+        let readers = Pool::new(connector, address, readers);
+        Ok(Self { desk: host.desk(), epoch, writers, readers, is_earlier: false })
+    }
+
+    /// The same for a node of an earlier version than the others: where they know events of the type
+    /// [`LATER`] it meets a type that it does not know.
+    #[must_use]
+    pub fn of_an_earlier_version(mut self) -> Self {
+        self.is_earlier = true;
+        self
+    }
+
+    fn meets(&self, event: Event) -> Result<Event, StoreError> {
+        let known = format!("\"type\":\"{LATER}\"");
+        if !self.is_earlier || !event.json.contains(&known) {
+            return Ok(event);
+        }
+        let json = event.json.replacen(&known, "\"type\":\"of_a_later_version\"", 1);
+        Event::from_json(json.into()).map_err(|error| StoreError::Internal(error.to_string()))
+    }
+
+    /// The events of an outcome, as this node meets them.
+    fn met(&self, outcome: Outcome) -> Result<Outcome, StoreError> {
+        let Ok(mut committed) = outcome else { return Ok(outcome) };
+        committed.events =
+            committed.events.into_iter().map(|event| self.meets(event)).collect::<Result<_, _>>()?;
+        Ok(Ok(committed))
     }
 
     async fn read<T: Send + 'static>(
@@ -176,7 +206,7 @@ impl Store for SimStore {
     }
 
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Outcome>, StoreError> {
-        self.append_batch(batch).await
+        self.append_batch(batch).await?.into_iter().map(|outcome| self.met(outcome)).collect()
     }
 
     async fn heads(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, Seq)>, StoreError> {
@@ -185,7 +215,8 @@ impl Store for SimStore {
     }
 
     async fn events(&self, room_id: RoomId, after: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
-        self.read(move |store| store.events(room_id, after, limit)).await
+        let events = self.read(move |store| store.events(room_id, after, limit)).await?;
+        events.into_iter().map(|event| self.meets(event)).collect()
     }
 
     async fn rooms_of(&self, user_id: UserId) -> Result<Vec<Room>, StoreError> {
