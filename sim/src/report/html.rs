@@ -39,6 +39,7 @@ pub fn page(plan: &Plan, report: &Report) -> String {
     page.faults(last);
     page.messages(entries);
     page.dots(entries);
+    page.names();
     let width = page.x(last) + 40;
     let height = TOP + page.lanes.len() as u64 * LANE_HEIGHT + 20;
     let verdict = report.violation().map_or_else(|| "all is well".to_owned(), ToString::to_string);
@@ -46,7 +47,7 @@ pub fn page(plan: &Plan, report: &Report) -> String {
     let mut log = String::new();
     for entry in entries.iter().take(DRAWN_MAX) {
         let key = entry.what.name().map(|name| name.to_string()).unwrap_or_default();
-        writeln!(log, "<div data-m=\"{key}\">{}</div>", escape(&entry.to_string())).ok();
+        write!(log, "<div data-m=\"{key}\">{}</div>", escape(&entry.to_string())).ok();
     }
     include_str!("page.html")
         .replace("{{title}}", &format!("seed {}", plan.seed))
@@ -79,9 +80,8 @@ impl Page<'_> {
 
     fn background(&mut self, last: u64) {
         let right = self.x(last);
-        for (name, y) in self.lanes.clone() {
+        for y in self.lanes.clone().into_values() {
             self.draw(&format_args!("<line class=lane x1={LEFT} x2={right} y1={y} y2={y} />"));
-            self.draw(&format_args!("<text class=name x=8 y={}>{name}</text>", y + 4));
         }
         let bottom = TOP + self.lanes.len() as u64 * LANE_HEIGHT;
         for second in 0..=last / 1000 {
@@ -89,6 +89,15 @@ impl Page<'_> {
             self.draw(&format_args!("<line class=second x1={x} x2={x} y1=20 y2={bottom} />"));
             self.draw(&format_args!("<text class=time x={x} y=14>{second} s</text>"));
         }
+    }
+
+    /// The lanes' names, which stay where they are when the page is moved sideways.
+    fn names(&mut self) {
+        self.draw(&format_args!("<g id=names>"));
+        for (name, y) in self.lanes.clone() {
+            self.draw(&format_args!("<text class=name x=8 y={}>{name}</text>", y + 4));
+        }
+        self.draw(&format_args!("</g>"));
     }
 
     fn faults(&mut self, last: u64) {
