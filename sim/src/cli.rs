@@ -184,8 +184,8 @@ pub(crate) fn main() -> anyhow::Result<bool> {
         }
         Command::Soak { minutes, many } => {
             let ends = batch::now() + Duration::from_secs(60 * minutes);
-            let word = format!("{:?}", std::time::UNIX_EPOCH.elapsed());
-            println!("seeds of {word:?}");
+            let word = std::time::UNIX_EPOCH.elapsed()?.as_secs().to_string();
+            println!("seeds of {word}");
             run_many(drawn(&word, minutes * 60 * 200), &many, Some(ends))
         }
         Command::Replay { plan, html, all, planted } => replay(&plan, html, all, planted.bug),
