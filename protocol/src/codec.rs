@@ -125,10 +125,6 @@ pub fn decode_server_compact(text: &str) -> Result<Incoming, DecodeError> {
     let kind = json.text("type").ok_or(compact::Invalid).map_err(invalid)?.to_owned();
     match ServerMessage::of_kind(&kind, json) {
         Ok(message) => Ok(Incoming::Known(Box::new(message.map_err(invalid)?))),
-        // serde takes no place that is told twice.
-        Err(json) if ["room_id", "seq"].iter().any(|field| json.count(field) > 1) => {
-            Ok(Incoming::UnknownFrame)
-        }
         Err(json) => Ok(Place::deserialize(json).map_or(Incoming::UnknownFrame, Place::into_event)),
     }
 }

@@ -55,12 +55,6 @@ pub(crate) enum Json<'a> {
 }
 
 impl Json<'_> {
-    /// How often an object has this field.
-    pub(crate) fn count(&self, field: &str) -> usize {
-        let Self::Object(entries) = self else { return 0 };
-        entries.iter().filter(|(name, _)| name == field).count()
-    }
-
     /// The text of a field, if there is such a field and it is a text.
     pub(crate) fn text(&self, field: &str) -> Option<&str> {
         let Self::Object(entries) = self else { return None };
@@ -139,6 +133,10 @@ impl<'a> Parser<'a> {
                 return Err(Invalid);
             }
             let name = self.string()?;
+            // Which of two is meant, readers do not agree on.
+            if entries.iter().any(|(known, _)| *known == name) {
+                return Err(Invalid);
+            }
             self.space();
             if self.next() != b':' {
                 return Err(Invalid);

@@ -1,11 +1,11 @@
 //! Durable operations and what becomes of them.
 
 use crate::rules::Rejection;
+use protocol::codec::Incoming;
 use protocol::event::RoomEvent;
 use protocol::model::{Role, RoomKind};
 use protocol::planted::{self, Bug};
 use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// A durable operation that someone asks for.
@@ -176,14 +176,6 @@ pub struct Event {
     pub json: Arc<str>,
 }
 
-/// What every event has, those of later versions too.
-#[derive(Deserialize)]
-struct Later {
-    r#type: String,
-    room_id: RoomId,
-    seq: Seq,
-}
-
 /// What an event does to a user's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
@@ -213,9 +205,10 @@ impl Event {
             Ok(event) => return Ok(Self::with_json(&event, json)),
             Err(error) => error,
         };
-        match serde_json::from_str::<Later>(&json) {
-            Ok(later) if !RoomEvent::KINDS.contains(&&*later.r#type) && !planted::has(Bug::LaterIsDamage) => {
-                Ok(Self { room_id: later.room_id, seq: later.seq, membership: None, scrubs: false, json })
+        match protocol::decode_server(&json) {
+            // As clients take it.
+            Ok(Incoming::UnknownEvent { room_id, seq }) if !planted::has(Bug::LaterIsDamage) => {
+                Ok(Self { room_id, seq, membership: None, scrubs: false, json })
             }
             Ok(_) | Err(_) => Err(error),
         }

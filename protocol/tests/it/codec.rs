@@ -187,10 +187,22 @@ fn an_event_of_a_later_version_has_a_place_and_any_other_frame_has_none() {
         ("{\"type\":\"poll_opened\",\"room_id\":7,\"seq\":-1}", Ok(Incoming::UnknownFrame)),
         ("{\"type\":\"poll_opened\",\"room_id\":7,\"seq\":9007199254740992}", Ok(Incoming::UnknownFrame)),
         ("{\"type\":\"hint\"}", Ok(Incoming::UnknownFrame)),
-        ("{\"type\":\"x\",\"room_id\":7,\"seq\":42,\"seq\":43}", Ok(Incoming::UnknownFrame)),
     ] {
         assert_eq!(decode_server(text), expected, "{text}");
         assert_eq!(decode_server_compact(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_browser_takes_no_frame_in_which_a_field_is_told_twice() {
+    for text in [
+        "{\"type\":\"x\",\"room_id\":7,\"seq\":42,\"seq\":43}",
+        "{\"type\":\"pong\",\"type\":\"pong\"}",
+        "{\"type\":\"ack\",\"client_id\":\"?\",\"room_id\":7,\"seq\":42,\
+            \"client_id\":\"6f1c0a0e-3a4e-4d6c-9a43-0f8c5b9f7a11\"}",
+    ] {
+        assert!(matches!(decode_server_compact(text), Err(DecodeError::Invalid { .. })), "{text}");
+        assert!(!matches!(decode_server(text), Ok(Incoming::Known(_))), "{text}");
     }
 }
 

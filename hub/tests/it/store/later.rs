@@ -66,6 +66,9 @@ fn only_types_of_later_versions_are_taken_unread() {
         r#"{"type":"message_starred","room_id":1}"#,
         r#"{"type":"message_starred","seq":3}"#,
         r#"{"room_id":1,"seq":3}"#,
+        // Frames that are no events.
+        r#"{"type":"ack","room_id":1,"seq":3}"#,
+        r#"{"type":"pong","room_id":1,"seq":3}"#,
         r#"{"type":"message_starred","room_id":1,"seq":-3}"#,
         "[]",
     ] {
