@@ -33,6 +33,7 @@ marks! {
     Drained = "a client moved to another node before its own had left",
     Removed = "a client was removed from a room and told so",
     JoinedLater = "a client was let into a room while connected",
+    RoomMade = "a room was made on the way",
     PageWhileWriting = "a page of history was read while others wrote",
     TokenRenewed = "a client renewed its token on a living connection",
     TokenEnded = "a node ended a connection whose token had ended",

@@ -200,7 +200,11 @@ fn membership(op: &Op) -> Option<Operation> {
         }
         Act::CreateRoom { private } => {
             let kind = if private { RoomKind::Private } else { RoomKind::Public };
-            Operation::CreateRoom { name: format!("made at {}", op.at), kind, topic: String::new() }
+            Operation::CreateRoom {
+                name: format!("made-at-{}-by-{}", op.at, op.client),
+                kind,
+                topic: String::new(),
+            }
         }
         Act::Rename { room } => {
             let topic = Some(format!("topic at {}", op.at));

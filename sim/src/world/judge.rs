@@ -61,6 +61,8 @@ pub struct Terms {
     pub resume_events: u64,
     /// Most messages of an outbox.
     pub outbox_messages: usize,
+    /// Rooms that exist from the beginning.
+    pub rooms: u64,
 }
 
 impl Terms {
@@ -77,6 +79,7 @@ impl Terms {
             calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },
             resume_events: plan.knobs.resume_events,
             outbox_messages: plan.knobs.outbox_messages,
+            rooms: plan.topology.rooms.len() as u64,
         }
     }
 }
@@ -188,6 +191,9 @@ impl Judge {
 
     fn note_stored(&mut self, seen: Vec<Seen>) {
         for Seen { name, room, seq, kind } in seen {
+            if room.0 > self.terms.rooms {
+                sometimes(Mark::RoomMade);
+            }
             self.stored_at.insert((room, seq), now());
             self.tell(Lane::World, What::Stored { name, room, seq, kind });
         }
@@ -270,8 +276,10 @@ impl Judge {
                     sometimes(Mark::PresenceSeen);
                 }
             }
+            ClientEvent::OperationFailed { code, message, .. } => {
+                self.tell(Lane::Client(index), What::Told(format!("is refused: {code:?}: {message}")));
+            }
             ClientEvent::OperationDone { .. }
-            | ClientEvent::OperationFailed { .. }
             | ClientEvent::MembersPage { .. }
             | ClientEvent::RoomsPage { .. }
             | ClientEvent::RequestFailed { .. }
