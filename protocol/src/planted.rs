@@ -49,6 +49,10 @@ bugs! {
     NoResync = "no-resync",
     /// An event of a type that a node does not know is taken for damage.
     LaterIsDamage = "later-is-damage",
+    /// A node reads a room's head before it listens to the room.
+    HeadBeforeListening = "head-before-listening",
+    /// Other nodes are told of a message before it is committed, with the numbers that it should get.
+    PublishBeforeCommit = "publish-before-commit",
     /// A hole in what a node was told of a room is not filled from the store.
     NoBackfill = "no-backfill",
     /// A send is acknowledged before the store has it, with the numbers that it should get.

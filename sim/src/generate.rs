@@ -3,17 +3,12 @@
 
 use crate::plan::{Act, Device, Fault, Harm, Host, Intrusion, Knobs, Odd, Op, Plan, RoomPlan, Topology, Way};
 use crate::rng::Rng;
+use crate::scenes;
 
 /// How often nothing breaks, so that nobody may wait for anything.
 const CALM_PERCENT: u64 = 12;
-/// How often all nodes die or leave while people talk.
-const DEPARTURE_PERCENT: u64 = 15;
-/// How often Redis drops its subscribers just while someone says something, and then all is silent.
-const DOUBT_PERCENT: u64 = 15;
 /// How often nodes and clients are of an earlier version than what is written.
 const EARLIER_PERCENT: u64 = 20;
-/// How often someone is let into a room and removed from it in quick succession.
-const TURNOVER_PERCENT: u64 = 30;
 /// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
 /// since a node's backlog of connections is as narrow.
 const NARROW: usize = 64;
@@ -32,14 +27,9 @@ pub fn plan(seed: u64) -> Plan {
     let mut faults = faults(&mut Rng::new(seed, "faults"), &topology, length);
     knobs.earlier_version = Rng::new(seed, "version").chance(EARLIER_PERCENT);
     if knobs.tcp_capacity == NARROW {
-        overwhelm(&topology, &knobs, &mut ops, &mut faults);
+        scenes::overwhelm(&topology, &knobs, &mut ops, &mut faults);
     }
-    departure(&mut Rng::new(seed, "departure"), &topology, &mut ops, &mut faults);
-    turnover(&mut Rng::new(seed, "turnover"), &topology, length, &mut ops, &mut faults);
-    if topology.hubs > 1 && Rng::new(seed, "doubt").chance(DOUBT_PERCENT) {
-        knobs.doorbells_lost = 0;
-        doubt(&mut Rng::new(seed, "dropped"), &topology, &knobs, &mut ops, &mut faults);
-    }
+    scenes::play(seed, &topology, length, &mut knobs, &mut ops, &mut faults);
     if Rng::new(seed, "calm").chance(CALM_PERCENT) {
         knobs.doorbells_lost = 0;
         faults.clear();
@@ -52,100 +42,6 @@ pub fn plan(seed: u64) -> Plan {
         knobs,
         ops,
         faults,
-    }
-}
-
-/// A client does not read while another one of its room says a lot.
-fn overwhelm(topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    const AT: u64 = 1_000;
-    const MESSAGES: u64 = 40;
-    let Some(room) = topology.rooms.first() else { return };
-    let devices = (0..).zip(&topology.clients);
-    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
-    let (Some((speaker, _)), Some((client, _))) = (members.next(), members.next()) else { return };
-    let act = Act::Say { room: 0, padding: 3_000 };
-    ops.extend((0..MESSAGES).map(|number| Op { at: AT + 20 * number, client: speaker, act }));
-    ops.sort_by_key(|op| op.at);
-    faults.push(Fault { at: AT, until: AT + 8_000 + knobs.slow_reader, harm: Harm::SlowReader { client } });
-    faults.sort_by_key(|fault| fault.at);
-}
-
-/// Nodes die or leave one after the other while people talk; who is online is watched, and one goes for good.
-fn departure(rng: &mut Rng, topology: &Topology, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    if !rng.chance(DEPARTURE_PERCENT) {
-        return;
-    }
-    let Some(room) = topology.rooms.first() else { return };
-    let devices = (0..).zip(&topology.clients);
-    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
-    let (Some((watcher, watches)), Some((client, goes))) = (members.next(), members.next()) else { return };
-    ops.push(Op { at: 800, client: watcher, act: Act::Watch { room: 0 } });
-    let say = |number: u64| Op { at: 1_000 + 80 * number, client, act: Act::Say { room: 0, padding: 0 } };
-    ops.extend((0..40).map(say));
-    // The same words twice are two messages.
-    let odd = Act::SayOdd { room: 0, odd: Odd::Emoji };
-    ops.extend([1_100, 4_000].map(|at| Op { at, client, act: odd }));
-    if watches.user != goes.user {
-        ops.push(Op { at: 6_500, client, act: Act::Quit });
-    }
-    ops.sort_by_key(|op| op.at);
-    let leaves = rng.chance(50);
-    for (hub, at) in (0..topology.hubs).zip((1_500..).step_by(700)) {
-        let harm = if leaves { Harm::Drain { hub } } else { Harm::Crash { host: Host::Hub(hub) } };
-        faults.push(Fault { at, until: at + 2_000, harm });
-    }
-    faults.sort_by_key(|fault| fault.at);
-}
-
-/// Redis drops its subscribers while someone says something, or cannot get rid of what it has for them. Before
-/// that nothing breaks, and after it nobody does anything for longer than a sweep takes. It is so early that the
-/// first sweep of most nodes is far.
-fn doubt(rng: &mut Rng, topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    const AT: u64 = 1_200;
-    const SILENT_UNTIL: u64 = AT + 7_000;
-    let room = number(rng.below(topology.rooms.len() as u64));
-    let members = &topology.rooms[room as usize].members;
-    let speaker = (0..).zip(&topology.clients).find(|(_, device)| members.contains(&device.user));
-    let Some((client, _)) = speaker else { return };
-    ops.retain(|op| !(AT - 500..SILENT_UNTIL).contains(&op.at));
-    faults.retain(|fault| fault.at >= SILENT_UNTIL);
-    // What is said is on its way to the subscribers after some steps of the network.
-    let lead = 6 * knobs.latency.1;
-    let act = Act::Say { room, padding: number(rng.pick(&[0, 300, 3_000])) };
-    ops.extend([0, 1].map(|_| Op { at: AT - lead + rng.below(2 * lead + 50), client, act }));
-    ops.sort_by_key(|op| op.at);
-    let kill = Harm::RedisKill { connections: topology.hubs };
-    let (until, harm) =
-        rng.pick(&[(AT + 1, kill), (AT + 1, kill), (AT + 2_000, Harm::RedisOutput { bytes: 200 })]);
-    faults.push(Fault { at: AT, until, harm });
-    faults.sort_by_key(|fault| fault.at);
-}
-
-/// Someone is let into a room, removed, and let in again, and is perhaps away meanwhile.
-fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    if !rng.chance(TURNOVER_PERCENT) {
-        return;
-    }
-    let devices = || (0..).zip(&topology.clients);
-    let room = number(rng.below(topology.rooms.len() as u64));
-    let members = &topology.rooms[room as usize].members;
-    let owner = devices().find(|(_, device)| members.first() == Some(&device.user));
-    let other = devices().find(|(_, device)| !members.contains(&device.user));
-    let (Some((client, owner)), Some((_, other))) = (owner, other) else { return };
-    let (say, user) = (Act::Say { room, padding: 0 }, other.user);
-    let (invite, kick) = (Act::Invite { room, user }, Act::Kick { room, user });
-    let begin = rng.between(1_000, length / 2);
-    // What a client keeps, it keeps now and then.
-    let pause = rng.pick(&[300, 1_000, 2_500]);
-    for (step, act) in (0..).zip([invite, say, kick, say, invite, say]) {
-        ops.push(Op { at: begin + step * pause, client, act });
-    }
-    ops.sort_by_key(|op| op.at);
-    if owner.host != other.host && rng.chance(50) {
-        let (at, until) = (begin + pause + pause / 2, begin + 5 * pause);
-        // A machine without power comes back with what its clients kept.
-        faults.push(Fault { at, until, harm: Harm::PowerCut { host: Host::Clients(other.host) } });
-        faults.sort_by_key(|fault| fault.at);
     }
 }
 
@@ -399,6 +295,7 @@ fn draw_fault(
     faults.push(Fault { at, until, harm });
 }
 
-fn number(value: u64) -> u32 {
+/// A small number, as plans have them.
+pub(crate) fn number(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -10,6 +10,7 @@ pub mod oracle;
 pub mod plan;
 pub mod report;
 pub mod run;
+mod scenes;
 pub mod shrink;
 pub mod world;
 

@@ -44,7 +44,10 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::NoSweep | Bug::TimerRearmed => {
             &[Invariant::Converges, Invariant::Revoked, Invariant::StateAgrees]
         }
-        Bug::NoResync | Bug::WrongRoomKey | Bug::NoPublish | Bug::OneNodeName => &[Invariant::Prompt],
+        Bug::PublishBeforeCommit => &[Invariant::OneOrder],
+        Bug::HeadBeforeListening | Bug::NoResync | Bug::WrongRoomKey | Bug::NoPublish | Bug::OneNodeName => {
+            &[Invariant::Prompt]
+        }
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
         Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],

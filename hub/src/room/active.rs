@@ -12,6 +12,7 @@ use crate::store::{Event, Store, StoreError};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, RwLock};
 use bytes::Bytes;
+use protocol::planted::{self, Bug};
 use protocol::{RoomId, Seq, UserId};
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,9 +92,10 @@ impl Room {
     /// Subscribes, then reads the head: the other way round would lose what is published between.
     pub(super) async fn start(&self, topics: &Topics, store: &dyn Store) -> Result<(), AttachError> {
         let start = async || -> Result<Lease, AttachError> {
+            let early =
+                if planted::has(Bug::HeadBeforeListening) { Some(self.head_of(store).await?) } else { None };
             let lease = topics.lease(Topic::Room(self.id)).await?;
-            let heads = read(store.heads(&[self.id])).await?;
-            let head = heads.first().map_or(Seq(0), |(_, head)| *head);
+            let head = if let Some(head) = early { head } else { self.head_of(store).await? };
             let now = tokio::time::Instant::now().into_std();
             let mut order = self.order.lock();
             let mut feed = Feed::new(head);
@@ -103,6 +105,11 @@ impl Room {
             Ok(lease)
         };
         self.started.get_or_try_init(start).await.map(|_| ())
+    }
+
+    async fn head_of(&self, store: &dyn Store) -> Result<Seq, StoreError> {
+        let heads = read(store.heads(&[self.id])).await?;
+        Ok(heads.first().map_or(Seq(0), |(_, head)| *head))
     }
 
     /// Takes events from the writer or the broker; whether the feed needs the store.

@@ -147,6 +147,9 @@ async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
     } else {
         answers
     };
+    if planted::has(Bug::PublishBeforeCommit) {
+        wrong::publish(store, rooms, &batch).await;
+    }
     let result = tokio::time::timeout(COMMIT_DEADLINE, store.append(batch)).await;
     let result = result.unwrap_or_else(|_| Err(StoreError::Unknown("commit took too long".into())));
     let outcomes = match result {

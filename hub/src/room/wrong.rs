@@ -1,10 +1,12 @@
 //! What the writer gets wrong with a bug in place, where that takes more than a line. Does nothing and
 //! is compiled away in every other build.
 
+use super::Rooms;
 use super::writer::Answer;
+use crate::broker::Topic;
 use crate::store::{Append, Committed, CommittedMessage, Op, RoomOp, Store};
 use protocol::planted::{self, Bug};
-use protocol::{ClientId, MessageId, MessageNo, Seq, UserId};
+use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, UserId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot;
@@ -66,18 +68,43 @@ pub(super) async fn answer(
             rest.push(answer);
             continue;
         };
-        let heads = store.heads(&[*room_id]).await.unwrap_or_default();
-        let head = heads.first().map_or(Seq(0), |(_, head)| *head);
-        LAST.set(LAST.get() + 1);
+        let seq = next(store, *room_id).await;
+        let number = count();
         let message = CommittedMessage {
-            message_id: MessageId(LAST.get()),
-            message_no: MessageNo(LAST.get()),
+            message_id: MessageId(number),
+            message_no: MessageNo(number),
             created_at: append.at,
         };
-        let committed =
-            Committed { room_id: *room_id, seq: head.next(), message: Some(message), events: Vec::new() };
+        let committed = Committed { room_id: *room_id, seq, message: Some(message), events: Vec::new() };
         answer.send(Ok(committed)).ok();
         rest.push(oneshot::channel().0);
     }
     rest
+}
+
+/// Tells other nodes of sends as if they were committed, with the numbers that they would get if nobody else
+/// said anything.
+pub(super) async fn publish(store: &dyn Store, rooms: &Rooms, batch: &[Append]) {
+    for append in batch {
+        let Op::InRoom { room_id, op: RoomOp::Send { content, .. } } = &append.op else { continue };
+        let seq = next(store, *room_id).await;
+        let number = count();
+        let event = serde_json::json!({
+            "type": "new_message", "room_id": room_id, "message_id": number, "message_no": number, "seq": seq,
+            "latest_seq": seq, "user_id": append.actor, "username": "", "display_name": "",
+            "client_id": append.client_id, "content": content, "created_at": append.at,
+        });
+        rooms.broker.publish(Topic::Room(*room_id), event.to_string().into());
+    }
+}
+
+/// The event that comes next in a room, as far as one can tell.
+async fn next(store: &dyn Store, room_id: RoomId) -> Seq {
+    let heads = store.heads(&[room_id]).await.unwrap_or_default();
+    heads.first().map_or(Seq(0), |(_, head)| *head).next()
+}
+
+fn count() -> u64 {
+    LAST.set(LAST.get() + 1);
+    LAST.get()
 }
