@@ -5,15 +5,23 @@ use crate::batch::now;
 use crate::failure;
 use crate::worker::{Verdict, Work, Workers};
 use anyhow::Context;
+use parking_lot::Mutex;
 use protocol::planted::Bug;
 use sim::oracle::Invariant;
-use sim::run::How;
-use sim::{generate, shrink};
-use std::collections::BTreeSet;
+use sim::plan::Plan;
+use sim::shrink;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
 
 /// Runs that shrinking a plan may take.
-const SHRINK_RUNS: usize = 250;
+const SHRINK_RUNS: usize = 300;
+/// Where the shrunk plans are kept, below the project's folder.
+const FOLDER: &str = "target/sim/mutants";
+/// What a node says of an event that is not for the connection that gets it: the one error that counts.
+const NOT_NEXT: &str = "event is not next to the cursor";
 /// Between these lines stands the table in the documentation.
 const MARKS: (&str, &str) = ("<!-- mutants: begin -->", "<!-- mutants: end -->");
 
@@ -53,10 +61,10 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],
         Bug::SeqWithHoles => &[Invariant::DenseLog],
         // A client that is given an event too early or leaves one out gives its node up.
-        Bug::PushUnordered | Bug::ResumeFromHead | Bug::QueueDrops => {
-            &[Invariant::Contiguous, Invariant::Readable]
+        Bug::ResumeFromHead | Bug::QueueDrops => &[Invariant::Contiguous, Invariant::Readable],
+        Bug::PushUnordered | Bug::LagOffByOne => {
+            &[Invariant::Contiguous, Invariant::Readable, Invariant::NoErrors]
         }
-        Bug::LagOffByOne => &[Invariant::Contiguous, Invariant::Readable, Invariant::NoErrors],
         Bug::ReplayBeforeJoining | Bug::ForeignCursor | Bug::LeaveNotAwaited => &[Invariant::RoomsApart],
         Bug::RevokedLives => &[Invariant::Revoked],
         Bug::SilenceForEver => &[Invariant::Bounded, Invariant::Intruders],
@@ -84,23 +92,7 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<bool> {
         is_all || !options.writes,
         "the table is of all bugs: --write goes without a choice of them"
     );
-    let mut rows = Vec::new();
-    for bug in &options.bugs {
-        let began = now();
-        let row = look(*bug, options)?;
-        let name = bug.name();
-        match &row.found {
-            Some((seed, invariant)) => {
-                let size = row.size.clone().unwrap_or_default();
-                println!(
-                    "found   {name:<28} seed {seed:>3}  {invariant:<16} {:>5.1} s  {size}",
-                    began.elapsed().as_secs_f64()
-                );
-            }
-            None => println!("MISSED  {name:<28} in {} seeds: {}", options.seeds, bug.what().trim()),
-        }
-        rows.push(row);
-    }
+    let rows = look_at_all(options)?;
     if options.writes {
         write(&rows)?;
     }
@@ -109,37 +101,79 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-fn look(bug: Bug, options: &Options) -> anyhow::Result<Row> {
-    let Some(verdict) = first(bug, options)? else { return Ok(Row { bug, found: None, size: None }) };
-    let how = How { keeps_history: false, bug: Some(bug) };
-    let size = if options.shrinks {
-        let plan = generate::plan(verdict.seed);
-        shrink::shrink(&plan, how, SHRINK_RUNS).map(|(plan, _)| shrink::size(&plan))
-    } else {
-        None
+/// Looks for several bugs at a time, each with a process of its own.
+fn look_at_all(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let left: Mutex<VecDeque<(usize, Bug)>> = Mutex::new(options.bugs.iter().copied().enumerate().collect());
+    let rows = Mutex::new(BTreeMap::new());
+    let work = || -> anyhow::Result<()> {
+        loop {
+            let Some((number, bug)) = left.lock().pop_front() else { return Ok(()) };
+            let row = look(bug, options)?;
+            rows.lock().insert(number, row);
+        }
     };
-    let invariant = verdict.invariant().unwrap_or_default().to_owned();
-    Ok(Row { bug, found: Some((verdict.seed, invariant)), size })
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    Ok(rows.into_inner().into_values().collect())
 }
 
-/// The first seed that finds a bug, by number: workers tell of theirs in any order.
+fn look(bug: Bug, options: &Options) -> anyhow::Result<Row> {
+    let (began, name) = (now(), bug.name());
+    let Some(verdict) = first(bug, options)? else {
+        println!("MISSED  {name:<28} in {} seeds: {}", options.seeds, bug.what().trim());
+        return Ok(Row { bug, found: None, size: None });
+    };
+    let (seed, invariant) = (verdict.seed, verdict.invariant().unwrap_or_default().to_owned());
+    let size = if options.shrinks { Some(shrunk(bug, seed)?) } else { None };
+    println!(
+        "found   {name:<28} seed {seed:>3}  {invariant:<16} {:>5.1} s  {}",
+        began.elapsed().as_secs_f64(),
+        size.as_deref().unwrap_or_default()
+    );
+    Ok(Row { bug, found: Some((seed, invariant)), size })
+}
+
+/// The first seed that finds a bug.
 fn first(bug: Bug, options: &Options) -> anyhow::Result<Option<Verdict>> {
     let seeds: Vec<u64> = (0..options.seeds).collect();
-    let mut waited_for: BTreeSet<u64> = seeds.iter().copied().collect();
-    let names: Vec<_> = breaks(bug).iter().map(|invariant| format!("{invariant:?}")).collect();
-    let workers = Workers::start(&Work::new(seeds, Some(bug)), options.jobs)?;
-    let mut found: Option<Verdict> = None;
+    let workers = Workers::start(&Work::new(seeds, Some(bug)), 1)?;
     while let Some(verdict) = workers.next() {
-        waited_for.remove(&verdict.seed);
-        let fits = verdict.invariant().is_some_and(|invariant| names.iter().any(|name| name == invariant));
-        if fits && found.as_ref().is_none_or(|found| verdict.seed < found.seed) {
-            found = Some(verdict);
-        }
-        if found.as_ref().is_some_and(|found| waited_for.range(..found.seed).next().is_none()) {
-            break;
+        if is_of(bug, &verdict) {
+            return Ok(Some(verdict));
         }
     }
-    Ok(found)
+    Ok(None)
+}
+
+/// Whether a run failed in a way that the bug explains.
+fn is_of(bug: Bug, verdict: &Verdict) -> bool {
+    let Some((invariant, text)) = &verdict.wrong else { return false };
+    let explained = |known: &Invariant| {
+        format!("{known:?}") == *invariant && (*known != Invariant::NoErrors || text.contains(NOT_NEXT))
+    };
+    breaks(bug).iter().any(explained)
+}
+
+/// How small the plan of a seed gets, in words. Shrunk in a process of its own: runs beside each other in one
+/// process differ from those alone.
+fn shrunk(bug: Bug, seed: u64) -> anyhow::Result<String> {
+    let path = kept(bug);
+    let status = Command::new(std::env::current_exe()?)
+        .args(["shrink", "--bug", bug.name(), "--runs", &SHRINK_RUNS.to_string(), "--out"])
+        .arg(&path)
+        .arg(seed.to_string())
+        .stdout(Stdio::null())
+        .status()?;
+    anyhow::ensure!(status.success(), "failed to shrink seed {seed} of {}: {status}", bug.name());
+    Ok(shrink::size(&Plan::read(&path)?))
+}
+
+fn kept(bug: Bug) -> PathBuf {
+    failure::root().join(FOLDER).join(format!("{}.json", bug.name()))
 }
 
 fn write(rows: &[Row]) -> anyhow::Result<()> {

@@ -38,8 +38,10 @@ pub fn size(plan: &Plan) -> String {
 #[must_use]
 pub fn shrink(plan: &Plan, how: How, runs_max: usize) -> Option<(Plan, Invariant)> {
     let how = How { keeps_history: false, ..how };
-    let invariant = run::run(plan, how).violation()?.invariant;
+    let report = run::run(plan, how);
+    let (invariant, at) = report.violation().map(|violation| (violation.invariant, violation.at))?;
     let mut shrinker = Shrinker { how, invariant, best: plan.clone(), runs: 0, runs_max };
+    shrinker.takes(&until(plan, at));
     loop {
         let before = shrinker.best.clone();
         shrinker.round();
@@ -174,6 +176,14 @@ impl Shrinker {
             self.takes(&candidate);
         }
     }
+}
+
+/// What had begun when something was wrong.
+fn until(plan: &Plan, at: u64) -> Plan {
+    let mut plan = plan.clone();
+    plan.ops.retain(|op| op.at <= at);
+    plan.faults.retain(|fault| fault.at <= at);
+    plan
 }
 
 fn retain<T>(items: &mut Vec<T>, keep: &dyn Fn(usize) -> bool) {
