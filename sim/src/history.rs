@@ -5,7 +5,7 @@ use crate::rng::fnv_more;
 use protocol::{RoomId, Seq};
 use std::fmt;
 
-/// Most entries that are kept; a run that has more goes on without them, and says so.
+/// Most entries that are kept; a run that has more goes on without them, and its report says so.
 const ENTRIES_MAX: usize = 400_000;
 
 /// Where something happened.
@@ -181,6 +181,12 @@ impl History {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// How many entries were not kept.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// A hash of everything.

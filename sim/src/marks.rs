@@ -78,16 +78,3 @@ pub fn sometimes(mark: Mark) {
 pub fn take() -> BTreeMap<Mark, u64> {
     HITS.take()
 }
-
-/// Adds one run's marks to those of many.
-pub fn merge(all: &mut BTreeMap<Mark, u64>, run: &BTreeMap<Mark, u64>) {
-    for (mark, hits) in run {
-        *all.entry(*mark).or_default() += hits;
-    }
-}
-
-/// Those that never happened.
-#[must_use]
-pub fn missing(all: &BTreeMap<Mark, u64>) -> Vec<Mark> {
-    Mark::ALL.iter().copied().filter(|mark| !all.contains_key(mark)).collect()
-}

@@ -24,6 +24,7 @@ pub fn around(history: &History, at: u64) -> String {
     for entry in &entries[start..end] {
         line(&mut text, entry);
     }
+    left_out(&mut text, history);
     text
 }
 
@@ -34,6 +35,7 @@ pub fn all(history: &History) -> String {
     for entry in history.entries() {
         line(&mut text, entry);
     }
+    left_out(&mut text, history);
     text
 }
 
@@ -54,6 +56,14 @@ pub fn trace(history: &History, name: Name) -> Option<String> {
         }
     }
     Some(text)
+}
+
+fn left_out(text: &mut String, history: &History) {
+    let count = history.left_out();
+    if count > 0 {
+        // Writing to a string does not fail.
+        writeln!(text, "   … and {count} entries that were not kept").ok();
+    }
 }
 
 fn line(text: &mut String, entry: &Entry) {
