@@ -1,10 +1,10 @@
 //! What nodes log: warnings into the history, errors judged, some remarks noted as marks.
 
-use super::judge::Shared;
+use super::judge::{Shared, now};
 use crate::history::{Lane, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::Invariant;
-use crate::plan::Host;
+use crate::plan::{Harm, Host, Plan};
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
 use std::sync::Once;
@@ -16,8 +16,12 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Errors that a fault explains: what they begin with, and what of a plan may cause them.
-const EXPLAINED: &[&str] = &["failed to commit a batch", "tasks were still running when the node left"];
+/// Whether a fault may cause something.
+type Causes = fn(Harm) -> bool;
+
+/// Errors that a fault explains: what they begin with, and which fault may cause them.
+const EXPLAINED: [(&str, Causes); 2] =
+    [("failed to commit a batch", harms_store), ("tasks were still running when the node left", makes_leave)];
 
 /// What nodes say by the way and some run is to have heard.
 const HEARD: &[(&str, Mark)] = &[
@@ -33,13 +37,15 @@ const AFTER_MAX: u64 = 1_000;
 thread_local! {
     static AFTER: Cell<u64> = const { Cell::new(0) };
     static JUDGE: RefCell<Option<Shared>> = const { RefCell::new(None) };
+    /// From when on which errors are explained, in milliseconds.
+    static EXCUSED: RefCell<Vec<(&'static str, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Logs;
 
 /// Takes what is logged on this thread from now on. One for all threads: what tracing remembers of
 /// subscribers that come and go would differ from run to run.
-pub(super) fn take(judge: Shared) {
+pub(super) fn take(judge: Shared, plan: &Plan) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let filter = Targets::new().with_default(LevelFilter::INFO).with_target("hub", LevelFilter::DEBUG);
@@ -47,6 +53,45 @@ pub(super) fn take(judge: Shared) {
         tracing::subscriber::set_global_default(subscriber).expect("nobody else takes logs");
     });
     JUDGE.set(Some(judge));
+    let begins =
+        |causes: Causes| plan.faults.iter().filter(|fault| causes(fault.harm)).map(|fault| fault.at).min();
+    EXCUSED.set(EXPLAINED.iter().filter_map(|(said, causes)| Some((*said, begins(*causes)?))).collect());
+}
+
+/// Whether a fault that has begun explains an error.
+fn is_explained(said: &str) -> bool {
+    EXCUSED.with_borrow(|excused| excused.iter().any(|(text, at)| said.starts_with(text) && *at <= now()))
+}
+
+/// Whether a fault may keep a node from committing.
+const fn harms_store(harm: Harm) -> bool {
+    match harm {
+        Harm::StoreFails { .. }
+        | Harm::StoreLosesReplies { .. }
+        | Harm::StoreSlow { .. }
+        | Harm::StoreStall
+        | Harm::StoreExhausted { .. }
+        | Harm::StoreRestart => true,
+        Harm::Cut { a, b } | Harm::Stall { a, b } | Harm::Slow { a, b, .. } => {
+            matches!(a, Host::Store) || matches!(b, Host::Store)
+        }
+        Harm::CutOneWay { from, to } => matches!(from, Host::Store) || matches!(to, Host::Store),
+        Harm::Crash { host } | Harm::PowerCut { host } => matches!(host, Host::Store),
+        Harm::SlowReader { .. }
+        | Harm::Drain { .. }
+        | Harm::Clock { .. }
+        | Harm::RedisRestart
+        | Harm::RedisStall
+        | Harm::RedisKill { .. }
+        | Harm::RedisLoss { .. }
+        | Harm::RedisOutput { .. }
+        | Harm::RedisFailover { .. } => false,
+    }
+}
+
+/// Whether a node leaves by a fault, and may have to leave something behind.
+const fn makes_leave(harm: Harm) -> bool {
+    matches!(harm, Harm::Drain { .. })
 }
 
 /// Takes no more.
@@ -94,7 +139,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
         if level == Level::ERROR && judge.violation.is_some() {
             assert!(AFTER.replace(AFTER.get() + 1) < AFTER_MAX, "{lane} goes on and on: {said}");
         }
-        if level == Level::ERROR && !EXPLAINED.iter().any(|explained| said.starts_with(explained)) {
+        if level == Level::ERROR && !is_explained(&said) {
             judge.fail(Invariant::NoErrors, format!("{lane} logs an error: {said}"));
         }
     }

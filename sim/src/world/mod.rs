@@ -99,7 +99,7 @@ struct World<'a> {
 #[must_use]
 pub fn run(plan: &Plan, keeps_history: bool) -> Outcome {
     let mut world = World::new(plan, keeps_history);
-    logs::take(world.judge.clone());
+    logs::take(world.judge.clone(), plan);
     let error = world.live().err();
     world.servers.mark();
     let World { judge, sim, site, hubs, .. } = world;
