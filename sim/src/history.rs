@@ -2,6 +2,7 @@
 
 use crate::plan::Host;
 use crate::rng::fnv_more;
+use loadgen::content::Content;
 use protocol::{RoomId, Seq};
 use std::fmt;
 
@@ -36,6 +37,22 @@ pub struct Name {
     pub client: u32,
     /// Counted from zero.
     pub number: u32,
+}
+
+impl Name {
+    /// The text of the message in a room, with so many bytes more.
+    #[must_use]
+    pub fn text(self, room: RoomId, padding: usize) -> String {
+        let content = Content { client: self.client as usize, number: u64::from(self.number), room };
+        content.padded(padding)
+    }
+
+    /// Which message a text says that it is, and of which room; `None` if it was changed or nobody said it.
+    #[must_use]
+    pub fn of(text: &str) -> Option<(Self, RoomId)> {
+        let Content { client, number, room } = Content::parse(text)?;
+        Some((Self { client: client.try_into().ok()?, number: number.try_into().ok()? }, room))
+    }
 }
 
 impl fmt::Display for Name {

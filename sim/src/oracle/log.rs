@@ -1,6 +1,6 @@
 //! The store's log as the oracle reads it: every event once, judged when it is first seen.
 
-use super::{Check, body, hold};
+use super::{Check, hold};
 use crate::history::Name;
 use futures_util::FutureExt;
 use hub::store::Store;
@@ -170,7 +170,7 @@ impl Log {
     ) -> Result<Option<Name>, (super::Invariant, String)> {
         let said = client_id.and_then(|client_id| self.said.get_mut(&client_id));
         let Some(said) = said else {
-            let copied = body::read(content)
+            let copied = Name::of(content)
                 .filter(|(name, _)| self.said.values().any(|said| said.stored && said.name == *name));
             if let Some((name, _)) = copied {
                 return Err((
@@ -202,7 +202,7 @@ impl Log {
     }
 
     fn check_text(&self, room_id: RoomId, user: UserId, content: &str) -> Check {
-        let Some((name, meant)) = body::read(content) else {
+        let Some((name, meant)) = Name::of(content) else {
             // Texts at the edge of what is allowed say nothing about themselves.
             hold!(is_odd(content), NothingInvented, "room {room_id}: nobody said {:?}", shorten(content));
             return Ok(());

@@ -1,7 +1,6 @@
 //! Judges a run while it goes on: each thing that a client is told is held against the store's log
 //! and against what it was told before. Stops at the first that is wrong.
 
-pub mod body;
 pub mod end;
 pub mod log;
 pub mod page;

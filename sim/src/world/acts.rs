@@ -5,7 +5,7 @@ use super::intruder;
 use super::judge::{Judge, Shared, now};
 use crate::history::{Lane, Name, What};
 use crate::marks::{Mark, sometimes};
-use crate::oracle::{body, end};
+use crate::oracle::end;
 use crate::plan::{Act, Odd, Op, Way};
 use futures_util::FutureExt;
 use hub::store::{self, Append, RoomOp, Store};
@@ -245,7 +245,7 @@ fn say(judge: &Shared, handle: &Handle, index: u32, room: RoomId, padding: usize
     ask(handle, move |client, at| {
         let mut judge = shared.lock();
         let name = next_name(&mut judge, index);
-        let content = body::write(name, room, padding);
+        let content = name.text(room, padding);
         let written_at = Timestamp(now());
         drop(judge);
         let Ok(client_id) = client.send_message(room, content, None, written_at, at) else { return };
@@ -293,7 +293,7 @@ fn edit(judge: &Shared, handle: &Handle, index: u32, room: RoomId) {
         let Some(newest) = judge.log.newest(room, Some(user)) else { return };
         let name = next_name(&mut judge, index);
         judge.tell(Lane::Client(index), What::Did(format!("changes message {newest} to {name}")));
-        (body::write(name, room, 0), newest)
+        (name.text(room, 0), newest)
     };
     let operation = Operation::EditMessage { room_id: room, message_id: newest, content };
     ask(handle, move |client, now| drop(client.operate(operation, now)));
