@@ -128,6 +128,12 @@ enum Command {
         /// The first of them
         #[arg(long, default_value_t = 0)]
         from: u64,
+        /// Keep what they came to, for another build to compare
+        #[arg(long, value_name = "FILE")]
+        digests: Option<PathBuf>,
+        /// Compare with what another build kept
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
     },
     /// Run the plans that once failed, and the canaries, which must fail
     Regressions,
@@ -199,7 +205,9 @@ pub(crate) fn main() -> anyhow::Result<bool> {
             let jobs = jobs.unwrap_or_else(processors);
             mutants::check(&mutants::Options { bugs, seeds, jobs, shrinks: !quick, writes: write })
         }
-        Command::Determinism { seeds, from } => determinism::check(from, seeds),
+        Command::Determinism { seeds, from, digests, against } => {
+            determinism::check(from, seeds, digests.as_deref(), against.as_deref())
+        }
         Command::Regressions => regressions::check(),
         Command::Ci { word } => ci(&word.map_or_else(commit, Ok)?),
         Command::Worker { planted, canary } => worker::serve(planted.bug, canary).map(|()| true),
@@ -214,7 +222,7 @@ fn ci(word: &str) -> anyhow::Result<bool> {
     let work = worker::Work::new(drawn(word, CI_SEEDS), None);
     let fresh =
         batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
-    let same = determinism::check(first(word), CI_PAIRS)?;
+    let same = determinism::check(first(word), CI_PAIRS, None, None)?;
     // The table's seeds: some bugs are rare, and fresh seeds would miss them now and then.
     let bugs = sampled(Bug::ALL, CI_BUGS, word);
     let found = mutants::check(&mutants::Options { bugs, seeds: 300, jobs, shrinks: false, writes: false })?;

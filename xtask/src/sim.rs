@@ -9,22 +9,30 @@ use std::time::Duration;
 const BUILD_DEADLINE: Duration = Duration::from_secs(10 * 60);
 const RUN_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
-/// Builds the simulation and gives this process over to it. Returns only if it cannot start.
+/// Cargo's profile of the simulation, unless another is named.
+const PROFILE: &str = "sim";
+
+/// Builds the simulation, as `--profile NAME` says if that comes first, and gives this process over to it.
+/// Returns only if it cannot start.
 pub(crate) fn replace(args: &[String]) -> anyhow::Error {
-    cargo("run").arg("--").args(args).replace()
+    let (profile, args) = match args {
+        [flag, profile, rest @ ..] if flag == "--profile" => (profile.as_str(), rest),
+        _ => (PROFILE, args),
+    };
+    cargo("run", profile).arg("--").args(args).replace()
 }
 
 /// Kept plans, fresh seeds of the present commit, determinism and a sample of planted bugs.
 pub(crate) fn check(report: &Report) {
     report.step("simulation", "whole clusters with faults, from plans", || {
-        cargo("build").within(BUILD_DEADLINE).quiet("simulation")?;
-        cargo("run").args(["--", "ci"]).within(RUN_DEADLINE).show()?;
+        cargo("build", PROFILE).within(BUILD_DEADLINE).quiet("simulation")?;
+        cargo("run", PROFILE).args(["--", "ci"]).within(RUN_DEADLINE).show()?;
         Ok(Outcome::Done)
     });
 }
 
 /// The folder's own settings for cargo set the build apart: see `sim/.cargo/config.toml`.
-fn cargo(verb: &str) -> Cmd {
-    Cmd::cargo(&[verb, "--locked", "--quiet", "--profile", "sim", "--features", "planted-bugs"])
+fn cargo(verb: &str, profile: &str) -> Cmd {
+    Cmd::cargo(&[verb, "--locked", "--quiet", "--profile", profile, "--features", "planted-bugs"])
         .dir(&host::root().join("sim"))
 }
