@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// Runs that shrinking a plan may take.
-const SHRINK_RUNS: usize = 300;
+const SHRINK_RUNS: usize = 120;
 /// Where the shrunk plans are kept, below the project's folder.
 const FOLDER: &str = "target/sim/mutants";
 /// What a node says of an event that is not for the connection that gets it: the one error that counts.
