@@ -248,9 +248,10 @@ fn say(judge: &Shared, handle: &Handle, index: u32, room: RoomId, padding: usize
         let content = name.text(room, padding);
         let written_at = Timestamp(now());
         drop(judge);
-        let Ok(client_id) = client.send_message(room, content, None, written_at, at) else { return };
+        let Ok(client_id) = client.send_message(room, content.clone(), None, written_at, at) else { return };
         let mut judge = shared.lock();
-        judge.log.say(client_id, name);
+        let user = judge.client(index).user;
+        judge.log.say(client_id, name, user, room, content);
         judge.client(index).names.insert(client_id, name);
         judge.tell(Lane::Client(index), What::Said { name, room });
     });
@@ -267,12 +268,13 @@ fn say_odd(judge: &Shared, handle: &Handle, index: u32, room: RoomId, odd: Odd) 
     let shared = judge.clone();
     let is_allowed = matches!(odd, Odd::Largest | Odd::Emoji);
     ask(handle, move |client, at| {
-        let result = client.send_message(room, content, None, Timestamp(now()), at);
+        let result = client.send_message(room, content.clone(), None, Timestamp(now()), at);
         let mut judge = shared.lock();
         let name = next_name(&mut judge, index);
         match result {
             Ok(client_id) => {
-                judge.log.say(client_id, name);
+                let user = judge.client(index).user;
+                judge.log.say(client_id, name, user, room, content);
                 judge.client(index).names.insert(client_id, name);
                 judge.tell(Lane::Client(index), What::Said { name, room });
             }

@@ -3,7 +3,7 @@
 
 use super::World;
 use super::clients::{Site, token};
-use super::judge::Shared;
+use super::judge::{Shared, now};
 use crate::history::{Lane, Name, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::{Check, Invariant, hold};
@@ -51,6 +51,10 @@ struct Heard {
     cursors: BTreeMap<RoomId, Seq>,
     errors: Vec<ErrorCode>,
     welcome: bool,
+    /// Of the room that it is about, when it was welcomed.
+    is_member: bool,
+    /// It was told that its cursor of that room does not hold.
+    is_reset: bool,
     closed: Option<u16>,
 }
 
@@ -111,6 +115,8 @@ impl Visit {
             if code == Some(CloseCode::HelloTimeout) {
                 sometimes(Mark::Intruded);
             }
+            let is_ended = code == Some(CloseCode::HelloTimeout);
+            hold!(is_ended || !self.is_calm(), Intruders, "says nothing and is ended by {code:?}");
             return Ok(());
         }
         for frame in [self.hello(&mut heard)].into_iter().chain(self.frames()) {
@@ -156,6 +162,9 @@ impl Visit {
     fn frames(&self) -> Vec<String> {
         let room_id = self.room;
         let send = |content: &str| {
+            let name = Name { client: self.number, number: 0 };
+            let mut judge = self.site.judge.lock();
+            judge.log.say(self.id, name, self.user, room_id, content.to_owned());
             json!({"type": "send_message", "client_id": self.id, "room_id": room_id, "content": content})
                 .to_string()
         };
@@ -165,16 +174,8 @@ impl Visit {
                 "{\"type\": \"send_mess".to_owned(),
                 "[1, 2, 3]".to_owned(),
             ],
-            Intrusion::NameReused => {
-                let name = Name { client: self.number, number: 0 };
-                self.site.judge.lock().log.say(self.id, name);
-                vec![send("intruder"), send("odd intruder")]
-            }
-            Intrusion::ForeignRoom => {
-                let name = Name { client: self.number, number: 0 };
-                self.site.judge.lock().log.say(self.id, name);
-                vec![send("intruder")]
-            }
+            Intrusion::NameReused => vec![send("intruder"), send("odd intruder")],
+            Intrusion::ForeignRoom => vec![send("intruder")],
             Intrusion::FutureCursor
             | Intrusion::OldCursor
             | Intrusion::ForeignCursor
@@ -209,12 +210,14 @@ impl Visit {
         };
         if let ServerMessage::Welcome(welcome) = message {
             heard.welcome = true;
+            heard.is_member = welcome.rooms.iter().any(|room| room.id == self.room);
             for room in welcome.rooms {
                 let had = heard.cursors.entry(room.id).or_insert(room.head_seq);
                 // One from the future is dropped; a reset follows.
                 *had = (*had).min(room.head_seq);
             }
         } else if let ServerMessage::Reset(reset) = message {
+            heard.is_reset |= reset.room_id == self.room;
             heard.cursors.insert(reset.room_id, reset.head_seq);
         } else if let ServerMessage::RoomAdded(added) = message {
             heard.cursors.insert(added.room.id, added.room.head_seq);
@@ -227,12 +230,14 @@ impl Visit {
         Ok(())
     }
 
-    /// Whether it was told what it did wrong, unless the connection was lost before.
+    /// Whether nothing was broken until now.
+    fn is_calm(&self) -> bool {
+        now() < self.site.judge.lock().terms.calm_until
+    }
+
+    /// Whether it was told what it did wrong, and nothing else; as long as nothing is broken, it must have been.
     fn judge(&self, heard: &Heard) -> Check {
-        if !heard.welcome || heard.errors.is_empty() {
-            return Ok(());
-        }
-        let allowed: &[ErrorCode] = match self.how {
+        let expected: &[ErrorCode] = match self.how {
             Intrusion::BadFrames => &[ErrorCode::UnknownType, ErrorCode::InvalidMessage],
             Intrusion::NameReused => &[ErrorCode::ClientIdReused, ErrorCode::NotMember],
             Intrusion::ForeignRoom => &[ErrorCode::NotMember],
@@ -241,10 +246,37 @@ impl Visit {
             | Intrusion::ForeignCursor
             | Intrusion::Silence => &[],
         };
-        let transient = |code: &ErrorCode| code.is_transient();
-        let odd = heard.errors.iter().find(|code| !allowed.contains(code) && !transient(code));
+        let fits = |code: &ErrorCode| expected.contains(code) || code.is_transient();
+        let odd = heard.errors.iter().find(|code| heard.welcome && !fits(code));
         hold!(odd.is_none(), Intruders, "{:?} is answered by {odd:?}", self.how);
-        sometimes(Mark::Intruded);
+        if heard.welcome && !heard.errors.is_empty() {
+            sometimes(Mark::Intruded);
+        }
+        if !self.is_calm() || self.site.judge.lock().is_revoked(self.user) {
+            return Ok(());
+        }
+        hold!(heard.welcome, Intruders, "{:?}: is not welcomed, and closed by {:?}", self.how, heard.closed);
+        let is_due = match self.how {
+            Intrusion::BadFrames | Intrusion::NameReused => true,
+            Intrusion::ForeignRoom => {
+                let mut judge = self.site.judge.lock();
+                judge.look(self.room);
+                judge.log.joined(self.user, self.room).is_none()
+            }
+            Intrusion::FutureCursor
+            | Intrusion::OldCursor
+            | Intrusion::ForeignCursor
+            | Intrusion::Silence => false,
+        };
+        hold!(
+            !is_due || heard.errors.iter().any(fits),
+            Intruders,
+            "{:?} is answered by nothing but {:?}",
+            self.how,
+            heard.closed
+        );
+        let is_ahead = self.how == Intrusion::FutureCursor && heard.is_member;
+        hold!(!is_ahead || heard.is_reset, Intruders, "resumes in room {} where nothing is yet", self.room);
         Ok(())
     }
 }

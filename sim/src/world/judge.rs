@@ -416,6 +416,12 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether a user signed out.
+    #[must_use]
+    pub fn is_revoked(&self, user: UserId) -> bool {
+        self.clients.iter().any(|client| client.user == user && client.revoked_at.is_some())
+    }
+
     /// A client.
     ///
     /// # Panics
