@@ -59,7 +59,7 @@ marks! {
     SubscriberCut = "Redis ended a connection that did not read fast enough",
     FailoverLost = "Redis failed over to a replica that lacked writes",
     PresenceSeen = "someone saw that another came or went",
-    Asked = "a page of history was asked for",
+    Asked = "a page of history was asked for and came",
     Intruded = "one that spoke the protocol badly was told so",
     ClockWrong = "a node's wall clock was wrong by more than ten seconds",
 }

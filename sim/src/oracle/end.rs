@@ -4,8 +4,8 @@ use super::log::Log;
 use super::page::Page;
 use futures_util::FutureExt;
 use hub::store::Store;
+use protocol::UserId;
 use protocol::model::Room;
-use protocol::{ClientId, UserId};
 
 /// Why a client is not yet as it is to be; `None` if it is.
 pub fn lacks(store: &dyn Store, log: &Log, page: &Page, user: UserId) -> Option<String> {
@@ -40,12 +40,6 @@ fn differs(log: &Log, shown: Option<&Room>, room: &Room) -> Option<String> {
         shown.mention_count = room.mention_count;
     }
     (shown != *room).then(|| format!("shows {shown:?} where the store has {room:?}"))
-}
-
-/// Whether what was acknowledged is still there.
-#[must_use]
-pub fn lost(log: &Log, acked: &[ClientId]) -> Option<ClientId> {
-    acked.iter().copied().find(|client_id| !log.is_stored(*client_id))
 }
 
 /// What the truth answers, which waits for nothing.

@@ -4,7 +4,7 @@ use super::{Check, hold};
 use crate::history::Name;
 use futures_util::FutureExt;
 use hub::store::Store;
-use protocol::model::{Message, MessagePage};
+use protocol::model::{Anchor, Message, MessagePage};
 use protocol::{ClientId, MessageId, RoomEvent, RoomId, Seq, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,6 +99,29 @@ impl Log {
             self.rooms.entry(room_id).or_default().events.push(event);
         }
         Ok(seen)
+    }
+
+    /// What was seen of the log is there still, all of it, in the same places.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check_lasts(&self) -> Check {
+        for (room_id, room) in &self.rooms {
+            let read = self.store.events(*room_id, Seq(0), u32::MAX).now_or_never();
+            let events = read.and_then(Result::ok).expect("the truth answers at once");
+            let same = |(logged, event): (&RoomEvent, &hub::store::Event)| {
+                serde_json::from_str(&event.json)
+                    .is_ok_and(|event: RoomEvent| without_text(&event) == without_text(logged))
+            };
+            let lasting = room.events.iter().zip(&events).take_while(|pair| same(*pair)).count();
+            hold!(
+                lasting == room.events.len(),
+                AckedIsDurable,
+                "room {room_id}: event {} was in the log and is not any more",
+                lasting + 1
+            );
+        }
+        Ok(())
     }
 
     fn take(
@@ -245,7 +268,10 @@ impl Log {
         user: UserId,
     ) -> Result<Vec<Seen>, (super::Invariant, String)> {
         let (room_id, seq) = (event.room_id(), event.seq());
-        let seen = if self.event(room_id, seq).is_none() { self.look(room_id)? } else { Vec::new() };
+        // A text that is gone was taken away by something that may not have been seen yet.
+        let is_new =
+            self.event(room_id, seq).is_none() || text_of(event).is_some_and(|(_, text)| text.is_empty());
+        let seen = if is_new { self.look(room_id)? } else { Vec::new() };
         let Some(logged) = self.event(room_id, seq) else {
             return Err((
                 super::Invariant::OneOrder,
@@ -266,24 +292,23 @@ impl Log {
         Ok(seen)
     }
 
-    /// The text that came is the one that was stored, or gone.
+    /// The text that came is the one that was stored; it is gone if the message was deleted.
     fn check_content(&self, event: &RoomEvent) -> Check {
-        let (id, seq, content) = if let RoomEvent::NewMessage(message) = event {
-            (message.message_id, message.seq, &message.content)
-        } else if let RoomEvent::MessageEdited(edited) = event {
-            (edited.message_id, edited.seq, &edited.content)
-        } else {
-            return Ok(());
-        };
-        let room = self.rooms.get(&event.room_id());
+        let Some((id, content)) = text_of(event) else { return Ok(()) };
+        let (room_id, seq) = (event.room_id(), event.seq());
+        let room = self.rooms.get(&room_id);
         let message = room.and_then(|room| room.messages.get(*room.numbers.get(&id)?));
-        let stored = message.and_then(|(.., texts)| texts.iter().find(|(at, _)| *at == seq));
-        let is_gone = content.is_empty();
+        let texts = message.map_or(&[][..], |(.., texts)| texts);
+        let is_deleted = texts.last().is_some_and(|(_, text)| text.is_empty());
+        // Of one that was deleted before the oracle saw it, only who said it knows the text.
+        let said = if let RoomEvent::NewMessage(new) = event { new.client_id } else { None };
+        let said = said.and_then(|client_id| self.said.get(&client_id));
+        let was_said = said.is_none_or(|said| said.texts.contains(content));
+        let is_stored = texts.iter().any(|(at, text)| *at == seq && (text == content || text.is_empty()));
         hold!(
-            is_gone || stored.is_some_and(|(_, text)| text == content || text.is_empty()),
+            if content.is_empty() { is_deleted } else { is_stored && was_said },
             NothingInvented,
-            "room {}: event {seq} comes with another text: {:?}",
-            event.room_id(),
+            "room {room_id}: event {seq} comes with another text: {:?}",
             shorten(content)
         );
         Ok(())
@@ -321,6 +346,12 @@ impl Log {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many messages of a room were seen.
+    #[must_use]
+    pub fn messages(&self, room_id: RoomId) -> u64 {
+        self.rooms.get(&room_id).map_or(0, |room| room.messages.len() as u64)
     }
 
     /// Whether texts of the room were changed or deleted.
@@ -394,7 +425,7 @@ impl Log {
         Ok(seen)
     }
 
-    /// A page is what the log says, as of the event that it names.
+    /// A page is what the log says, as of the event that it names, and what was asked for.
     ///
     /// # Errors
     /// Where it is not.
@@ -402,31 +433,42 @@ impl Log {
         &mut self,
         user: UserId,
         room_id: RoomId,
+        (anchor, limit): (Anchor, u32),
         page: &MessagePage,
     ) -> Result<Vec<Seen>, (super::Invariant, String)> {
         let seen = self.look(room_id)?;
         let room = self.rooms.entry(room_id).or_default();
         let total = room.messages.partition_point(|(_, seq, _)| *seq <= page.as_of_seq) as u64;
+        let limit = u64::from(limit);
+        // So many messages lie before where the page is split, and so many of each side it shows.
+        let (before, shown_before, shown_after) = match anchor {
+            Anchor::Latest => (total, limit, 0),
+            Anchor::Before(no) => (no.0.saturating_sub(1), limit, 0),
+            Anchor::After(no) => (no.0, 0, limit),
+            Anchor::Around(no) => (no.0.saturating_sub(1), limit / 2, limit - limit / 2),
+        };
+        let before = before.min(total);
+        let (first, last) =
+            (before - before.min(shown_before) + 1, before + (total - before).min(shown_after));
         let numbers: Vec<u64> = page.messages.iter().map(|message| message.message_no.0).collect();
         hold!(
-            numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            numbers.iter().copied().eq(first..=last)
+                && (page.more_before, page.more_after) == (first > 1, last < total),
             HistoryIsLog,
-            "room {room_id}: a page has messages {numbers:?}"
+            "room {room_id}: a page of at most {limit} from {anchor:?} of {total} messages has {numbers:?} where \
+             {first} to {last} belong, and says there is {}before and {}after",
+            if page.more_before { "more " } else { "nothing " },
+            if page.more_after { "more " } else { "nothing " }
         );
-        if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
-            hold!(
-                page.more_before == (*first > 1) && page.more_after == (*last < total),
-                HistoryIsLog,
-                "room {room_id}: a page of {first} to {last} of {total} says there is {}before and {}after",
-                if page.more_before { "" } else { "nothing " },
-                if page.more_after { "" } else { "nothing " }
-            );
-        }
         for message in &page.messages {
             room.check_message(room_id, message, page.as_of_seq)?;
         }
-        let member = room.members.contains_key(&user);
-        hold!(member, RoomsApart, "user {user} reads the history of room {room_id} and never was a member");
+        hold!(
+            room.is_member_after(user, page.as_of_seq),
+            RoomsApart,
+            "user {user} reads the history of room {room_id} as of {}, and was no member",
+            page.as_of_seq
+        );
         Ok(seen)
     }
 }
@@ -434,6 +476,12 @@ impl Log {
 impl RoomLog {
     fn is_member_at(&self, user: UserId, seq: Seq) -> bool {
         let covers = |(from, to): &(Seq, Option<Seq>)| *from <= seq && to.is_none_or(|to| seq <= to);
+        self.members.get(&user).is_some_and(|stays| stays.iter().any(covers))
+    }
+
+    /// Whether a user was a member when this event had happened and nothing after it.
+    fn is_member_after(&self, user: UserId, seq: Seq) -> bool {
+        let covers = |(from, to): &(Seq, Option<Seq>)| *from <= seq && to.is_none_or(|to| seq < to);
         self.members.get(&user).is_some_and(|stays| stays.iter().any(covers))
     }
 
@@ -472,6 +520,17 @@ impl RoomLog {
             shorten(&message.content)
         );
         Ok(())
+    }
+}
+
+/// The message that an event gives a text, and the text.
+const fn text_of(event: &RoomEvent) -> Option<(MessageId, &String)> {
+    if let RoomEvent::NewMessage(new) = event {
+        Some((new.message_id, &new.content))
+    } else if let RoomEvent::MessageEdited(edited) = event {
+        Some((edited.message_id, &edited.content))
+    } else {
+        None
     }
 }
 

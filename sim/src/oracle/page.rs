@@ -4,7 +4,7 @@ use super::log::Log;
 use super::{Check, Invariant, hold};
 use crate::marks::{Mark, sometimes};
 use protocol::client::Persisted;
-use protocol::model::{Anchor, MessagePage, Room};
+use protocol::model::{Anchor, Room};
 use protocol::view::{Connection, Delivery, PendingMessage};
 use protocol::{ClientId, Epoch, RequestId, RoomEvent, RoomId, Seq, UserId};
 use std::collections::BTreeMap;
@@ -234,26 +234,12 @@ impl Page {
         self.asked.insert(request, (anchor, limit));
     }
 
-    /// A page begins and ends where it was asked to.
+    /// A page came: what was asked for.
     ///
     /// # Errors
-    /// Where it does not.
-    pub fn page(&mut self, request: RequestId, page: &MessagePage) -> Check {
-        let Some((anchor, limit)) = self.asked.remove(&request) else { return Ok(()) };
-        let first = page.messages.first().map(|message| message.message_no.0);
-        let last = page.messages.last().map(|message| message.message_no.0);
-        let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
-        let fits = match anchor {
-            Anchor::Latest => !page.more_after,
-            Anchor::Before(no) => last == no.0 - 1 || !page.more_after && last < no.0,
-            Anchor::After(no) => first == no.0 + 1,
-            Anchor::Around(no) => first <= no.0 && no.0 <= last || !page.more_after || !page.more_before,
-        };
-        hold!(
-            fits && page.messages.len() <= limit as usize,
-            HistoryIsLog,
-            "a page of at most {limit} from {anchor:?} is {first} to {last}"
-        );
-        Ok(())
+    /// Where nobody asked for it.
+    pub fn answered(&mut self, request: RequestId) -> Result<(Anchor, u32), (Invariant, String)> {
+        let asked = self.asked.remove(&request);
+        asked.ok_or_else(|| (Invariant::HistoryIsLog, "a page comes that nobody asked for".to_owned()))
     }
 }

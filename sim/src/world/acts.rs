@@ -4,8 +4,7 @@ use super::World;
 use super::intruder;
 use super::judge::{Judge, Shared, now};
 use crate::history::{Lane, Name, What};
-use crate::marks::{Mark, sometimes};
-use crate::oracle::end;
+use crate::oracle::{Invariant, end};
 use crate::plan::{Act, Odd, Op, Way};
 use futures_util::FutureExt;
 use hub::store::{self, Append, RoomOp, Store};
@@ -272,6 +271,9 @@ fn say_odd(judge: &Shared, handle: &Handle, index: u32, room: RoomId, odd: Odd) 
         let mut judge = shared.lock();
         let name = next_name(&mut judge, index);
         match result {
+            Ok(_) if !is_allowed => {
+                judge.fail(Invariant::Readable, format!("client{index} may say something that is {odd:?}"));
+            }
             Ok(client_id) => {
                 let user = judge.client(index).user;
                 judge.log.say(client_id, name, user, room, content);
@@ -283,7 +285,6 @@ fn say_odd(judge: &Shared, handle: &Handle, index: u32, room: RoomId, odd: Odd) 
                 judge.tell(Lane::Client(index), What::Did(text));
             }
         }
-        debug_assert!(is_allowed || judge.client(index).number > 0, "refused or not, it has a number");
     });
 }
 
@@ -315,8 +316,12 @@ fn mark_read(client: &mut Client, room_id: RoomId, unread: u64, now: Now) {
 
 fn history(judge: &Shared, handle: &Handle, index: u32, room: RoomId, back: u64, limit: u32, way: Way) {
     let shared = judge.clone();
+    let number = {
+        let mut judge = judge.lock();
+        judge.look(room);
+        MessageNo(judge.log.messages(room).saturating_sub(back))
+    };
     ask(handle, move |client, now| {
-        let number = MessageNo(back);
         let anchor = match way {
             Way::Latest => Anchor::Latest,
             Way::Before => Anchor::Before(number),
@@ -328,5 +333,4 @@ fn history(judge: &Shared, handle: &Handle, index: u32, room: RoomId, back: u64,
             shared.lock().client(index).page.ask(id, anchor, limit);
         }
     });
-    sometimes(Mark::Asked);
 }

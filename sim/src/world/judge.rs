@@ -29,6 +29,8 @@ const PROMPT_MAX: u64 = 2_500;
 const PAUSES_MIN: usize = 8;
 /// How long one who signed out may still be told something, in milliseconds, once faults have ended.
 const REVOKED_MAX: u64 = 20_000;
+/// The same as long as nothing is broken: until a sweep, at most 6 s, and what it asks for.
+const REVOKED_MAX_CALM: u64 = 8_000;
 
 /// A run's judge.
 #[derive(Debug)]
@@ -107,8 +109,6 @@ pub struct Client {
     pub number: u32,
     /// What it said.
     pub names: BTreeMap<ClientId, Name>,
-    /// What of that was acknowledged.
-    pub acked: Vec<ClientId>,
     /// When its user signed out.
     pub revoked_at: Option<u64>,
     /// It ended for good.
@@ -133,7 +133,6 @@ impl Client {
             quits: false,
             number: 0,
             names: BTreeMap::new(),
-            acked: Vec::new(),
             revoked_at: None,
             ended: false,
             closing: false,
@@ -256,15 +255,17 @@ impl Judge {
                 self.client(index).page.settled(*client_id)?;
                 let seen = self.log.check_acked(user, *client_id, *room_id, *seq, *message_id)?;
                 self.note_stored(seen);
-                self.client(index).acked.push(*client_id);
                 if let Some(name) = self.client(index).names.get(client_id).copied() {
                     self.tell(Lane::Client(index), What::Acked { name, room: *room_id, seq: *seq });
                 }
             }
             ClientEvent::MessageDiscarded { client_id, .. } => self.client(index).page.settled(*client_id)?,
             ClientEvent::HistoryPage { request_id, room_id, page } => {
-                self.client(index).page.page(*request_id, page)?;
-                let seen = self.log.check_page(user, *room_id, page)?;
+                let asked = self.client(index).page.answered(*request_id)?;
+                let seen = self.log.check_page(user, *room_id, asked, page)?;
+                if !page.messages.is_empty() {
+                    sometimes(Mark::Asked);
+                }
                 if !seen.is_empty() {
                     sometimes(Mark::PageWhileWriting);
                 }
@@ -289,11 +290,14 @@ impl Judge {
     }
 
     fn delivered(&mut self, index: u32, event: &RoomEvent) -> Check {
-        let heals_at = self.terms.heals_at;
+        let Terms { heals_at, calm_until, .. } = self.terms;
         let client = self.client(index);
         let user = client.user;
-        let late = client.revoked_at.map(|at| at.max(heals_at) + REVOKED_MAX).filter(|at| *at < now());
-        hold!(late.is_none(), Revoked, "client{index} gets {event:?} and has signed out");
+        let is_late = client.revoked_at.is_some_and(|at| {
+            at.max(heals_at) + REVOKED_MAX < now()
+                || at + REVOKED_MAX_CALM < now() && at + REVOKED_MAX_CALM < calm_until
+        });
+        hold!(!is_late, Revoked, "client{index} gets {event:?} and has signed out");
         let seen = self.log.check_event(event, user)?;
         self.note_stored(seen);
         let (room, seq) = (event.room_id(), event.seq());

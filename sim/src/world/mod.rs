@@ -189,6 +189,12 @@ impl World<'_> {
         }
         self.judge.lock().tell(Lane::World, What::Told("all faults have ended".to_owned()));
         if self.converges()? {
+            let mut judge = self.judge.lock();
+            if let Err((invariant, text)) = judge.log.check_lasts() {
+                judge.fail(invariant, text);
+                return Ok(());
+            }
+            drop(judge);
             self.lets_go()?;
         }
         Ok(())
@@ -244,9 +250,6 @@ impl World<'_> {
         let rooms = end::now(self.truth.heads(&(1..=64).map(protocol::RoomId).collect::<Vec<_>>()));
         for (room_id, _) in rooms {
             judge.look(room_id);
-        }
-        if let Some(lost) = judge.clients.iter().find_map(|client| end::lost(&judge.log, &client.acked)) {
-            return Some((Invariant::AckedIsDurable, format!("{lost} was acknowledged and is lost")));
         }
         for (index, client) in judge.clients.iter().enumerate() {
             if client.revoked_at.is_some() {
