@@ -276,6 +276,7 @@ fn shrink_plan(
     let how = How { keeps_history: false, bug };
     let (mut small, invariant) = shrink::shrink(&plan, how, runs).context("the plan does not fail")?;
     small.story = story.unwrap_or(plan.story);
+    small.bug = bug.map(|bug| bug.name().to_owned()).or(plan.bug);
     let out = out.unwrap_or_else(|| path.with_extension("small.json"));
     small.write(&out)?;
     println!("{}: still {invariant:?}", shrink::size(&small));

@@ -36,6 +36,7 @@ pub fn plan(seed: u64) -> Plan {
     }
     Plan {
         story: String::new(),
+        bug: None,
         seed,
         net_seed: Rng::new(seed, "network").next_u64(),
         topology,

@@ -8,6 +8,7 @@ pub mod history;
 pub mod marks;
 pub mod oracle;
 pub mod plan;
+mod plan_file;
 pub mod report;
 pub mod run;
 mod scenes;

@@ -1,10 +1,8 @@
 //! What happens in a run, as data: a plan is generated from a seed, kept as a file, replayed and
 //! shrunk. Nothing is decided by dice while a run is under way but what `seed` and `net_seed` fix.
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::Path;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +10,9 @@ pub struct Plan {
     /// What it is about, for those kept.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub story: String,
+    /// For those kept: a planted bug with which it must fail, so that it is known to bite still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bug: Option<String>,
     /// Names of sends, jitter of nodes, secrets.
     pub seed: u64,
     /// Latencies, the order in which hosts run, the scheduler's choices.
@@ -451,49 +452,5 @@ impl Plan {
     pub fn heals_at(&self) -> u64 {
         let ops = self.ops.iter().map(|op| op.at);
         ops.chain(self.faults.iter().map(|fault| fault.until)).max().unwrap_or(0)
-    }
-
-    /// Reads a plan's file.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is no plan.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("failed to read the plan {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} is no plan", path.display()))
-    }
-
-    /// Writes a plan's file.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(path, self.to_text())
-            .with_context(|| format!("failed to write the plan {}", path.display()))
-    }
-
-    /// The file's text: one operation and one fault a line, so that a person can read and cut it.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
-        let lines = |items: Vec<String>| {
-            if items.is_empty() { "[]".to_owned() } else { format!("[\n    {}\n  ]", items.join(",\n    ")) }
-        };
-        let ops = self.ops.iter().map(|op| json(serde_json::to_string(op))).collect();
-        let faults = self.faults.iter().map(|fault| json(serde_json::to_string(fault))).collect();
-        format!(
-            "{{\n  \"story\": {},\n  \"seed\": {},\n  \"net_seed\": {},\n  \"topology\": {},\n  \"knobs\": {},\n  \
-             \"ops\": {},\n  \"faults\": {}\n}}\n",
-            json(serde_json::to_string(&self.story)),
-            self.seed,
-            self.net_seed,
-            json(serde_json::to_string(&self.topology)),
-            json(serde_json::to_string(&self.knobs)),
-            lines(ops),
-            lines(faults),
-        )
     }
 }

@@ -3,9 +3,10 @@
 use crate::worker::{Canary, RUN_MAX, Work};
 use crate::{batch, failure};
 use anyhow::Context;
+use protocol::planted::Bug;
 use sim::plan::Plan;
 use sim::run::{self, How};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a run may take that is known to hang.
@@ -30,6 +31,7 @@ pub(crate) fn check() -> anyhow::Result<bool> {
             failure::show(&plan, path, &report, None);
             well = false;
         }
+        well &= bites(&plan, path)?;
     }
     println!(
         "{} plans that once failed, and the canaries: {}",
@@ -37,6 +39,23 @@ pub(crate) fn check() -> anyhow::Result<bool> {
         if well { "well" } else { "not well" }
     );
     Ok(well)
+}
+
+/// Whether a kept plan still fails with the bug that it names, as it must: one that does not proves nothing
+/// any more.
+fn bites(plan: &Plan, path: &Path) -> anyhow::Result<bool> {
+    let name = plan.bug.as_deref();
+    let name =
+        name.with_context(|| format!("{} names no bug with which it must fail", failure::shown(path)))?;
+    let bug = Bug::parse(name).with_context(|| format!("{} names no planted bug", failure::shown(path)))?;
+    if !cfg!(feature = "planted-bugs") {
+        return Ok(true);
+    }
+    let fails = run::run(plan, How { keeps_history: false, bug: Some(bug) }).violation().is_some();
+    if !fails {
+        println!("{} does not fail any more with {name} in place", failure::shown(path));
+    }
+    Ok(fails)
 }
 
 /// Runs that must fail, through the runner that runs all others: with a message in the store that nobody said,

@@ -4,6 +4,7 @@
 pub mod end;
 pub mod log;
 pub mod page;
+mod room;
 
 use serde::Serialize;
 use std::fmt;

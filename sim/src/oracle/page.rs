@@ -7,7 +7,7 @@ use protocol::client::Persisted;
 use protocol::model::{Anchor, Room};
 use protocol::view::{Connection, Delivery, PendingMessage};
 use protocol::{ClientId, Epoch, RequestId, RoomEvent, RoomId, Seq, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A client's page.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Page {
     pub pending: BTreeMap<ClientId, PendingMessage>,
     /// Who is online, in rooms that it watches.
     pub online: BTreeMap<RoomId, Vec<UserId>>,
+    /// Rooms whose presence it watches.
+    watched: BTreeSet<RoomId>,
     /// Pages that were asked for.
     asked: BTreeMap<RequestId, (Anchor, u32)>,
     /// Deliveries.
@@ -57,6 +59,7 @@ impl Page {
         }
         self.connection = None;
         self.online.clear();
+        self.watched.clear();
         self.asked.clear();
         self.left.clear();
     }
@@ -83,6 +86,19 @@ impl Page {
         self.hello.get(&room_id).copied()
     }
 
+    /// It watches who of a room is online, from now on.
+    pub fn watch(&mut self, room_id: RoomId) {
+        if self.rooms.contains_key(&room_id) {
+            self.watched.insert(room_id);
+        }
+    }
+
+    /// A room that it watches and was never told anything of.
+    #[must_use]
+    pub fn unanswered_watch(&self) -> Option<RoomId> {
+        self.watched.iter().copied().find(|room_id| !self.online.contains_key(room_id))
+    }
+
     /// Whether it is online.
     #[must_use]
     pub const fn is_online(&self) -> bool {
@@ -96,6 +112,7 @@ impl Page {
     pub fn ready(&mut self, rooms: &[Room]) -> Check {
         self.left.clear();
         self.rooms.retain(|room_id, _| rooms.iter().any(|room| room.id == *room_id));
+        self.watched.retain(|room_id| self.rooms.contains_key(room_id));
         rooms.iter().try_for_each(|room| self.know(room))
     }
 
@@ -129,6 +146,7 @@ impl Page {
         };
         self.left.insert(room_id, room.seq);
         self.online.remove(&room_id);
+        self.watched.remove(&room_id);
         sometimes(Mark::Removed);
         Ok(())
     }

@@ -90,6 +90,7 @@ impl World<'_> {
             }
             Act::Watch { room } => {
                 let room_id = room_id(room);
+                self.judge.lock().client(index).page.watch(room_id);
                 ask(&handle, move |client, now| client.watch_presence(room_id, now));
             }
             Act::History { room, back, limit, way } => {

@@ -1,13 +1,13 @@
 //! The judge of a run: what every client is told comes here, is held against what must be so, and goes
 //! into the history. One for all hosts; everything runs on one thread.
 
+use super::terms::Terms;
 use crate::entropy;
 use crate::history::{History, Lane, Name, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
-use crate::plan::{Harm, Plan};
 use hub::store::LoginId;
 use loadgen::driver::{Handle, Observer};
 use parking_lot::Mutex;
@@ -50,40 +50,6 @@ pub struct Judge {
     stored_at: BTreeMap<(RoomId, Seq), u64>,
     /// Pauses before reconnects, by the number of the attempt.
     pauses: BTreeMap<u32, Vec<u32>>,
-}
-
-/// What a plan allows. Times are in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// When the last fault ends.
-    pub heals_at: u64,
-    /// Until then nothing breaks that anyone may notice.
-    pub calm_until: u64,
-    /// Most events that a resume replays.
-    pub resume_events: u64,
-    /// Most messages of an outbox.
-    pub outbox_messages: usize,
-    /// Rooms that exist from the beginning.
-    pub rooms: u64,
-}
-
-impl Terms {
-    /// Those of a plan.
-    #[must_use]
-    pub fn of(plan: &Plan) -> Self {
-        let mut faults: Vec<_> = plan.faults.iter().map(|fault| (fault.at, fault.harm)).collect();
-        faults.sort_by_key(|(at, _)| *at);
-        // Nodes that Redis drops, once, come back at once and look what they missed.
-        let passes = faults.first().is_some_and(|(_, harm)| matches!(harm, Harm::RedisKill { .. }));
-        let first = faults.get(usize::from(passes)).map_or(u64::MAX, |(at, _)| *at);
-        Self {
-            heals_at: plan.heals_at(),
-            calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },
-            resume_events: plan.knobs.resume_events,
-            outbox_messages: plan.knobs.outbox_messages,
-            rooms: plan.topology.rooms.len() as u64,
-        }
-    }
 }
 
 /// A client, as the judge knows it.
@@ -318,6 +284,20 @@ impl Judge {
         Ok(())
     }
 
+    /// Notes a room with members on three nodes, of which one just came.
+    fn note_spread(&self, index: u32) {
+        for room_id in self.clients[index as usize].page.rooms.keys() {
+            let there = self.clients.iter().filter(|client| client.page.rooms.contains_key(room_id));
+            let nodes = there.filter_map(|client| match &client.page.connection {
+                Some(Connection::Online { node }) => Some(node),
+                Some(_) | None => None,
+            });
+            if nodes.collect::<BTreeSet<_>>().len() >= 3 {
+                sometimes(Mark::ManyHubsOneRoom);
+            }
+        }
+    }
+
     /// As long as nothing is broken, nobody who is connected waits for a sweep.
     fn check_prompt(&mut self, index: u32, room: RoomId, seq: Seq) -> Check {
         let Some(stored_at) = self.stored_at.get(&(room, seq)).copied() else { return Ok(()) };
@@ -370,6 +350,7 @@ impl Judge {
                     FewReconnects,
                     "client{index} went online {connects} times within a minute"
                 );
+                self.note_spread(index);
                 format!("is online on {node}")
             }
             Connection::Connecting { attempt } => format!("connects, attempt {attempt}"),

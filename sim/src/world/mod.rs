@@ -11,11 +11,11 @@ mod ledger;
 mod logs;
 mod net;
 mod servers;
+pub mod terms;
 mod timetable;
 
 use crate::entropy;
 use crate::history::{History, Lane, What};
-use crate::marks::{Mark, sometimes};
 use crate::oracle::log::Log;
 use crate::oracle::{Invariant, Violation, end};
 use crate::plan::{Host, Plan};
@@ -26,7 +26,7 @@ use clients::Site;
 use fakes::store::LATER;
 use futures_util::FutureExt;
 use hub::Hub;
-use judge::{Client, Judge, Shared, Terms, now};
+use judge::{Client, Judge, Shared, now};
 use ledger::Ledger;
 use net::Net;
 use protocol::model::RoomKind;
@@ -35,6 +35,7 @@ use servers::Servers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use terms::Terms;
 use timetable::{Due, Timetable};
 use turmoil::Sim;
 use uuid::Uuid;
@@ -325,6 +326,9 @@ impl World<'_> {
 fn absent(judge: &Judge, store: &MemoryStore) -> Option<String> {
     let is_there = |user| judge.clients.iter().any(|client| client.user == user && client.page.is_online());
     for (index, client) in judge.clients.iter().enumerate().filter(|(_, client)| client.page.is_online()) {
+        if let Some(room_id) = client.page.unanswered_watch() {
+            return Some(format!("client{index} watches room {room_id} and was told nothing of it"));
+        }
         for (room_id, online) in &client.page.online {
             let members = end::now(store.members(client.user, *room_id, None, 100));
             let Some(members) = members else { continue };
@@ -407,9 +411,6 @@ fn furnish(plan: &Plan) -> (Arc<MemoryStore>, Vec<LoginId>) {
             let invite = RoomOp::Invite { username: format!("user{other}") };
             append(user_id(*owner), Op::InRoom { room_id: room_id(number), op: invite });
         }
-    }
-    if plan.topology.hubs >= 3 && plan.topology.rooms.iter().any(|room| room.members.len() >= 3) {
-        sometimes(Mark::ManyHubsOneRoom);
     }
     (store, logins)
 }

@@ -1,0 +1,73 @@
+//! One room of the log, as the oracle read it.
+
+use super::log::shorten;
+use super::{Check, hold};
+use protocol::model::Message;
+use protocol::{MessageId, RoomEvent, RoomId, Seq, UserId};
+use std::collections::BTreeMap;
+
+/// A message's texts with the events that set them; an empty one is that of a deletion.
+pub(super) type Texts = Vec<(Seq, String)>;
+
+/// What is known of a room from its log.
+#[derive(Debug, Default)]
+pub(super) struct RoomLog {
+    pub(super) events: Vec<RoomEvent>,
+    /// The event that made someone a member, and the one that ended it.
+    pub(super) members: BTreeMap<UserId, Vec<(Seq, Option<Seq>)>>,
+    /// By number: the message's id, its event, and its texts.
+    pub(super) messages: Vec<(MessageId, Seq, Texts)>,
+    pub(super) numbers: BTreeMap<MessageId, usize>,
+    /// The last number of each client.
+    pub(super) last: BTreeMap<u32, u32>,
+}
+
+impl RoomLog {
+    pub(super) fn is_member_at(&self, user: UserId, seq: Seq) -> bool {
+        let covers = |(from, to): &(Seq, Option<Seq>)| *from <= seq && to.is_none_or(|to| seq <= to);
+        self.members.get(&user).is_some_and(|stays| stays.iter().any(covers))
+    }
+
+    /// Whether a user was a member when this event had happened and nothing after it.
+    pub(super) fn is_member_after(&self, user: UserId, seq: Seq) -> bool {
+        let covers = |(from, to): &(Seq, Option<Seq>)| *from <= seq && to.is_none_or(|to| seq < to);
+        self.members.get(&user).is_some_and(|stays| stays.iter().any(covers))
+    }
+
+    pub(super) fn join(&mut self, user: UserId, seq: Seq) {
+        self.members.entry(user).or_default().push((seq, None));
+    }
+
+    pub(super) fn leave(&mut self, user: UserId, seq: Seq) {
+        if let Some((_, to)) = self.members.entry(user).or_default().last_mut() {
+            *to = Some(seq);
+        }
+    }
+
+    pub(super) fn check_message(&self, room_id: RoomId, message: &Message, as_of: Seq) -> Check {
+        let at = usize::try_from(message.message_no.0.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some((id, seq, texts)) = self.messages.get(at) else {
+            return Err((
+                super::Invariant::HistoryIsLog,
+                format!("room {room_id} has no message {}", message.message_no),
+            ));
+        };
+        hold!(
+            (*id, *seq) == (message.message_id, message.seq),
+            HistoryIsLog,
+            "room {room_id}: message {} of a page is another one",
+            message.message_no
+        );
+        let then = texts.iter().rfind(|(at, _)| *at <= as_of).map(|(_, text)| text.as_str());
+        // The log's older texts are gone once a message is deleted.
+        let later_gone = texts.last().is_some_and(|(_, text)| text.is_empty());
+        hold!(
+            then == Some(message.content.as_str()) || later_gone,
+            HistoryIsLog,
+            "room {room_id}: message {} of a page has the text {:?}, which it did not have then",
+            message.message_no,
+            shorten(&message.content)
+        );
+        Ok(())
+    }
+}
