@@ -1,6 +1,10 @@
 //! Bugs planted on purpose, for testing the tests: a check that passes with one of them in place
-//! checks nothing. Without the feature `planted-bugs`, which no build of the product turns on,
+//! checks nothing. Without the feature `planted-bugs`, with which no release compiles,
 //! [`has`] is a constant and everything behind it is compiled away.
+
+// Neither a release nor whoever builds with all features gets them. The simulation's cfg marks its own builds.
+#[cfg(all(feature = "planted-bugs", not(debug_assertions), not(tokio_unstable)))]
+compile_error!("planted bugs are for tests and the simulation: a build without debug assertions has none");
 
 /// Declares the bugs, so that each has one name in code, in commands and in tables.
 macro_rules! bugs {

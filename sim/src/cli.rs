@@ -217,16 +217,26 @@ pub(crate) fn main() -> anyhow::Result<bool> {
 /// All parts, so that one that fails does not hide another.
 fn ci(word: &str) -> anyhow::Result<bool> {
     println!("seeds of {word}");
-    let jobs = processors();
-    let kept = regressions::check()?;
+    let (jobs, began) = (processors(), batch::now());
+    let kept = part("kept plans", regressions::check());
     let work = worker::Work::new(drawn(word, CI_SEEDS), None);
-    let fresh =
-        batch::run(&work, batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None })?;
-    let same = determinism::check(first(word), CI_PAIRS, None, None)?;
+    let options = batch::Options { jobs, keeps_going: false, wants_marks: true, ends: None };
+    let fresh = part("fresh seeds", batch::run(&work, options));
+    let same = part("determinism", determinism::check(first(word), CI_PAIRS, None, None));
     // The table's seeds: some bugs are rare, and fresh seeds would miss them now and then.
     let bugs = sampled(Bug::ALL, CI_BUGS, word);
-    let found = mutants::check(&mutants::Options { bugs, seeds: 300, jobs, shrinks: false, writes: false })?;
+    let options = mutants::Options { bugs, seeds: 300, jobs, shrinks: false, writes: false };
+    let found = part("planted bugs", mutants::check(&options));
+    println!("{:.0} s in all", began.elapsed().as_secs_f64());
     Ok(kept && fresh && same && found)
+}
+
+/// Whether a part was well; one that could not be run was not.
+fn part(name: &str, result: anyhow::Result<bool>) -> bool {
+    result.unwrap_or_else(|error| {
+        println!("{name}: {error:#}");
+        false
+    })
 }
 
 fn run_many(seeds: Vec<u64>, many: &Many, ends: Option<std::time::Instant>) -> anyhow::Result<bool> {
@@ -243,8 +253,10 @@ fn replay(plan: &str, html: Option<PathBuf>, all: bool, bug: Option<Bug>) -> any
         print!("{}", text::all(&report.outcome.history));
     }
     if let Some(html) = html {
+        // As one would type it in the project's folder.
+        let html = failure::root().join(html);
         std::fs::write(&html, html::page(&plan, &report)).context("failed to write the page")?;
-        println!("{}", html.display());
+        println!("{}", failure::shown(&html));
     }
     if report.violation().is_some() {
         failure::show(&plan, &path, &report, bug);
@@ -277,7 +289,7 @@ fn shrink_plan(
     let (mut small, invariant) = shrink::shrink(&plan, how, runs).context("the plan does not fail")?;
     small.story = story.unwrap_or(plan.story);
     small.bug = bug.map(|bug| bug.name().to_owned()).or(plan.bug);
-    let out = out.unwrap_or_else(|| path.with_extension("small.json"));
+    let out = out.map_or_else(|| path.with_extension("small.json"), |out| failure::root().join(out));
     small.write(&out)?;
     println!("{}: still {invariant:?}", shrink::size(&small));
     println!("{}", failure::shown(&out));

@@ -26,19 +26,20 @@ pub(crate) fn tell(verdict: &Verdict, bug: Option<Bug>) -> anyhow::Result<()> {
         return Ok(());
     }
     let report = run::run(&plan, How { keeps_history: true, bug });
+    if report.violation().is_none() {
+        let (invariant, why) = verdict.wrong.clone().unwrap_or_default();
+        println!("\nFAILED, seed {seed}: {invariant}: {why}");
+        println!("  run again in another process nothing is wrong: it does not follow from the plan alone");
+        commands(&plan, &path, bug);
+        return Ok(());
+    }
     show(&plan, &path, &report, bug);
     Ok(())
 }
 
-/// Tells of a run that failed.
+/// Tells of a run that failed; of one that did not there is nothing to tell.
 pub(crate) fn show(plan: &Plan, path: &Path, report: &Report, bug: Option<Bug>) {
-    let Some(violation) = report.violation() else {
-        println!(
-            "seed {}: nothing is wrong this time, so that it does not follow from the plan alone",
-            plan.seed
-        );
-        return;
-    };
+    let Some(violation) = report.violation() else { return };
     println!("\nFAILED, seed {}: {violation}", plan.seed);
     commands(plan, path, bug);
     println!("\n{}", text::around(&report.outcome.history, violation.at));

@@ -1,14 +1,21 @@
 //! From a seed to a plan. Each seed draws which operations and which faults it has at all, then how
 //! many, for what a uniform mixture hides shows where little else goes on.
 
-use crate::plan::{Act, Device, Fault, Harm, Host, Intrusion, Knobs, Odd, Op, Plan, RoomPlan, Topology, Way};
+use crate::plan::{
+    Act, Device, Fault, Harm, Host, Intrusion, Knobs, Lost, Odd, Op, Plan, RoomPlan, Topology, Way,
+};
 use crate::rng::Rng;
 use crate::scenes;
 
 /// How often nothing breaks, so that nobody may wait for anything.
 const CALM_PERCENT: u64 = 12;
 /// How often nodes and clients are of an earlier version than what is written.
-const EARLIER_PERCENT: u64 = 20;
+const EARLIER_PERCENT: u64 = 40;
+/// How often a node stays lost when all else has healed.
+const LOST_PERCENT: u64 = 15;
+/// How often there are as many clients as there may be, and how many that is.
+const CROWD_PERCENT: u64 = 2;
+const CLIENTS_MAX: usize = 32;
 /// Writes that a connection holds where one who does not read is to be felt: in some plans of few clients,
 /// since a node's backlog of connections is as narrow.
 const NARROW: usize = 64;
@@ -17,7 +24,8 @@ const NARROW_CLIENTS: usize = 4;
 /// Makes the plan of a seed.
 #[must_use]
 pub fn plan(seed: u64) -> Plan {
-    let topology = topology(&mut Rng::new(seed, "topology"));
+    let mut topology = topology(&mut Rng::new(seed, "topology"));
+    crowd(&mut Rng::new(seed, "crowd"), &mut topology);
     let mut knobs = knobs(&mut Rng::new(seed, "knobs"));
     if topology.clients.len() <= NARROW_CLIENTS && Rng::new(seed, "narrow").chance(50) {
         (knobs.tcp_capacity, knobs.segments) = (NARROW, true);
@@ -30,9 +38,11 @@ pub fn plan(seed: u64) -> Plan {
         scenes::overwhelm(&topology, &knobs, &mut ops, &mut faults);
     }
     scenes::play(seed, &topology, length, &mut knobs, &mut ops, &mut faults);
+    let mut lost = lost(&mut Rng::new(seed, "lost"), &topology, length);
     if Rng::new(seed, "calm").chance(CALM_PERCENT) {
         knobs.doorbells_lost = 0;
         faults.clear();
+        lost = None;
     }
     Plan {
         story: String::new(),
@@ -43,7 +53,14 @@ pub fn plan(seed: u64) -> Plan {
         knobs,
         ops,
         faults,
+        lost,
     }
+}
+
+/// A node that stays lost, in some plans.
+fn lost(rng: &mut Rng, topology: &Topology, length: u64) -> Option<Lost> {
+    let is_lost = topology.hubs > 1 && rng.chance(LOST_PERCENT);
+    is_lost.then(|| Lost { at: rng.between(500, length), hub: number(rng.below(u64::from(topology.hubs))) })
 }
 
 fn topology(rng: &mut Rng) -> Topology {
@@ -72,6 +89,18 @@ fn topology(rng: &mut Rng) -> Topology {
     });
     let rooms = rooms.collect();
     Topology { hubs, hosts, users, clients, rooms, redis: rng.chance(50) }
+}
+
+/// In some plans there are as many clients as there may be.
+fn crowd(rng: &mut Rng, topology: &mut Topology) {
+    if !rng.chance(CROWD_PERCENT) {
+        return;
+    }
+    while topology.clients.len() < CLIENTS_MAX {
+        let user = number(rng.below(u64::from(topology.users)));
+        let host = number(rng.below(u64::from(topology.hosts)));
+        topology.clients.push(Device { user, host });
+    }
 }
 
 fn knobs(rng: &mut Rng) -> Knobs {
@@ -219,6 +248,13 @@ fn faults(rng: &mut Rng, topology: &Topology, length: u64) -> Vec<Fault> {
     faults
 }
 
+/// A link over which something goes, which is one between a node and something else; either end may come first.
+fn link(rng: &mut Rng, hosts: &[Host]) -> (Host, Host) {
+    let (hubs, others): (Vec<_>, Vec<_>) = hosts.iter().partition(|host| matches!(host, Host::Hub(_)));
+    let (hub, other) = (rng.pick(&hubs), rng.pick(&others));
+    if rng.chance(50) { (hub, other) } else { (other, hub) }
+}
+
 /// Kinds of faults that are drawn.
 const KINDS: u64 = 20;
 
@@ -231,11 +267,7 @@ fn draw_fault(
     (at, until): (u64, u64),
     faults: &mut Vec<Fault>,
 ) {
-    let a = rng.pick(hosts);
-    let b = rng.pick(hosts);
-    if a == b && kind < 4 {
-        return;
-    }
+    let (a, b) = link(rng, hosts);
     let clients = Host::Clients(number(rng.below(u64::from(topology.hosts))));
     let harm = match kind {
         0 => Harm::Cut { a, b },
@@ -263,11 +295,9 @@ fn draw_fault(
         11 => {
             // Some links are clogged one by one, and freed in another order.
             for _ in 0..rng.between(2, 5) {
-                let (a, b) = (rng.pick(hosts), rng.pick(hosts));
+                let (a, b) = link(rng, hosts);
                 let at = at + rng.below(1_000);
-                if a != b {
-                    faults.push(Fault { at, until: at + 1 + rng.below(6_000), harm: Harm::Stall { a, b } });
-                }
+                faults.push(Fault { at, until: at + 1 + rng.below(6_000), harm: Harm::Stall { a, b } });
             }
             return;
         }

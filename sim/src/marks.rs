@@ -61,6 +61,7 @@ marks! {
     PresenceSeen = "someone saw that another came or went",
     Asked = "a page of history was asked for and came",
     Intruded = "one that spoke the protocol badly was told so",
+    WithoutLost = "everyone had everything while a node stayed cut off",
     ClockWrong = "a node's wall clock was wrong by more than ten seconds",
 }
 

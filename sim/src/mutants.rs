@@ -142,7 +142,7 @@ fn first(bug: Bug, options: &Options) -> anyhow::Result<Option<Verdict>> {
     let seeds: Vec<u64> = (0..options.seeds).collect();
     let workers = Workers::start(&Work::new(seeds, Some(bug)), 1)?;
     while let Some(verdict) = workers.next() {
-        if is_of(bug, &verdict) {
+        if verdict.wrong.as_ref().is_some_and(|(invariant, text)| is_of(bug, invariant, text)) {
             return Ok(Some(verdict));
         }
     }
@@ -150,10 +150,9 @@ fn first(bug: Bug, options: &Options) -> anyhow::Result<Option<Verdict>> {
 }
 
 /// Whether a run failed in a way that the bug explains.
-fn is_of(bug: Bug, verdict: &Verdict) -> bool {
-    let Some((invariant, text)) = &verdict.wrong else { return false };
+pub(crate) fn is_of(bug: Bug, invariant: &str, text: &str) -> bool {
     let explained = |known: &Invariant| {
-        format!("{known:?}") == *invariant && (*known != Invariant::NoErrors || text.contains(NOT_NEXT))
+        format!("{known:?}") == invariant && (*known != Invariant::NoErrors || text.contains(NOT_NEXT))
     };
     breaks(bug).iter().any(explained)
 }

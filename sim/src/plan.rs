@@ -25,6 +25,18 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// What breaks.
     pub faults: Vec<Fault>,
+    /// A node that nobody reaches any more, also once all else has healed: everyone has everything without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// A node that is cut off from everyone until the others have got on without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// From when, in milliseconds.
+    pub at: u64,
+    /// Which.
+    pub hub: u32,
 }
 
 /// Who there is.
@@ -451,6 +463,7 @@ impl Plan {
     #[must_use]
     pub fn heals_at(&self) -> u64 {
         let ops = self.ops.iter().map(|op| op.at);
-        ops.chain(self.faults.iter().map(|fault| fault.until)).max().unwrap_or(0)
+        let lost = self.lost.iter().map(|lost| lost.at);
+        ops.chain(self.faults.iter().map(|fault| fault.until)).chain(lost).max().unwrap_or(0)
     }
 }

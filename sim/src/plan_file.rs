@@ -38,9 +38,11 @@ impl Plan {
         let faults = self.faults.iter().map(|fault| json(serde_json::to_string(fault))).collect();
         let bug = self.bug.as_ref().map(|bug| format!("  \"bug\": {},\n", json(serde_json::to_string(bug))));
         let bug = bug.unwrap_or_default();
+        let lost =
+            self.lost.as_ref().map(|lost| format!(",\n  \"lost\": {}", json(serde_json::to_string(lost))));
         format!(
             "{{\n  \"story\": {},\n{bug}  \"seed\": {},\n  \"net_seed\": {},\n  \"topology\": {},\n  \"knobs\": {},\n  \
-             \"ops\": {},\n  \"faults\": {}\n}}\n",
+             \"ops\": {},\n  \"faults\": {}{}\n}}\n",
             json(serde_json::to_string(&self.story)),
             self.seed,
             self.net_seed,
@@ -48,6 +50,7 @@ impl Plan {
             json(serde_json::to_string(&self.knobs)),
             lines(ops),
             lines(faults),
+            lost.unwrap_or_default(),
         )
     }
 }

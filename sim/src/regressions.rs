@@ -1,7 +1,7 @@
 //! Plans that once failed, each with its story: none may fail again. The canaries must.
 
 use crate::worker::{Canary, RUN_MAX, Work};
-use crate::{batch, failure};
+use crate::{batch, failure, mutants};
 use anyhow::Context;
 use protocol::planted::Bug;
 use sim::plan::Plan;
@@ -51,9 +51,16 @@ fn bites(plan: &Plan, path: &Path) -> anyhow::Result<bool> {
     if !cfg!(feature = "planted-bugs") {
         return Ok(true);
     }
-    let fails = run::run(plan, How { keeps_history: false, bug: Some(bug) }).violation().is_some();
+    let report = run::run(plan, How { keeps_history: false, bug: Some(bug) });
+    let fails = report
+        .violation()
+        .is_some_and(|violation| mutants::is_of(bug, &format!("{:?}", violation.invariant), &violation.text));
     if !fails {
-        println!("{} does not fail any more with {name} in place", failure::shown(path));
+        println!(
+            "{} does not fail as it must with {name} in place: {:?}",
+            failure::shown(path),
+            report.violation()
+        );
     }
     Ok(fails)
 }

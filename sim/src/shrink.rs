@@ -2,7 +2,7 @@
 //! rooms and nodes first, then shorter times and plainer settings.
 
 use crate::oracle::Invariant;
-use crate::plan::{Act, Harm, Host, Knobs, Plan};
+use crate::plan::{Act, Harm, Host, Knobs, Lost, Plan};
 use crate::rng::Rng;
 use crate::run::{self, How};
 use std::collections::BTreeSet;
@@ -23,10 +23,10 @@ pub struct Shrinker {
 /// A plan's size, in words.
 #[must_use]
 pub fn size(plan: &Plan) -> String {
-    let Plan { topology, ops, faults, .. } = plan;
+    let Plan { topology, ops, faults, lost, .. } = plan;
     format!(
         "{} faults, {} operations, {} clients, {} rooms, {} nodes",
-        faults.len(),
+        faults.len() + usize::from(lost.is_some()),
         ops.len(),
         topology.clients.len(),
         topology.rooms.len(),
@@ -54,6 +54,8 @@ pub fn shrink(plan: &Plan, how: How, runs_max: usize) -> Option<(Plan, Invariant
 impl Shrinker {
     fn round(&mut self) {
         self.fewer(|plan| plan.faults.len(), |plan, keep| retain(&mut plan.faults, keep));
+        let found = Plan { lost: None, ..self.best.clone() };
+        self.takes(&found);
         self.fewer(|plan| plan.ops.len(), |plan, keep| retain(&mut plan.ops, keep));
         self.each(|plan| plan.topology.clients.len(), without_client);
         self.each(|plan| plan.topology.hubs as usize, without_hub);
@@ -131,7 +133,7 @@ impl Shrinker {
         for index in 0..self.best.faults.len() {
             let mut candidate = self.best.clone();
             let fault = &mut candidate.faults[index];
-            fault.until = fault.at + (fault.until - fault.at) / 2;
+            fault.until = fault.at + ((fault.until - fault.at) / 2).max(1);
             self.takes(&candidate);
         }
     }
@@ -183,6 +185,7 @@ fn until(plan: &Plan, at: u64) -> Plan {
     let mut plan = plan.clone();
     plan.ops.retain(|op| op.at <= at);
     plan.faults.retain(|fault| fault.at <= at);
+    plan.lost = plan.lost.filter(|lost| lost.at <= at);
     plan
 }
 
@@ -218,6 +221,8 @@ fn without_hub(plan: &Plan, gone: u32) -> Option<Plan> {
         Host::Clients(_) | Host::Redis | Host::Store => Some(host),
     };
     plan.faults = relabelled(&plan, host, |hub| shifted(hub, gone));
+    let lost = plan.lost.take();
+    plan.lost = lost.and_then(|lost| Some(Lost { hub: shifted(lost.hub, gone)?, ..lost }));
     Some(plan)
 }
 
@@ -326,8 +331,8 @@ const fn room_of(act: Act) -> Option<u32> {
 /// Makes no pause longer than `longest` milliseconds; what overlaps goes on overlapping.
 fn squeeze(plan: &mut Plan, longest: u64) {
     let ops = plan.ops.iter().map(|op| op.at);
-    let times: BTreeSet<u64> =
-        ops.chain(plan.faults.iter().flat_map(|fault| [fault.at, fault.until])).collect();
+    let faults = plan.faults.iter().flat_map(|fault| [fault.at, fault.until]);
+    let times: BTreeSet<u64> = ops.chain(faults).chain(plan.lost.map(|lost| lost.at)).collect();
     let (mut last, mut moved) = (0, std::collections::BTreeMap::new());
     let mut before = 0;
     for time in times {
@@ -343,4 +348,5 @@ fn squeeze(plan: &mut Plan, longest: u64) {
         at(&mut fault.at);
         at(&mut fault.until);
     }
+    plan.lost.iter_mut().for_each(|lost| at(&mut lost.at));
 }

@@ -105,6 +105,9 @@ impl Log {
                 "room {room_id}: event {} was in the log and is not any more",
                 lasting + 1
             );
+            for event in &events {
+                room.check_scrubbed(*room_id, &event.json)?;
+            }
         }
         Ok(())
     }
@@ -369,6 +372,13 @@ impl Log {
         stays.is_some_and(|stays| stays.iter().any(covers))
     }
 
+    /// Whether a user was a member at this event and has not ceased to be one since, as far as the log was read.
+    #[must_use]
+    pub fn stays_on(&self, user: UserId, room_id: RoomId, seq: Seq) -> bool {
+        let stays = self.rooms.get(&room_id).and_then(|room| room.members.get(&user));
+        stays.is_some_and(|stays| stays.iter().any(|(begin, end)| *begin <= seq && end.is_none()))
+    }
+
     /// The event that last made someone a member.
     #[must_use]
     pub fn joined(&self, user: UserId, room_id: RoomId) -> Option<Seq> {
@@ -459,7 +469,7 @@ impl Log {
 }
 
 /// The message that an event gives a text, and the text.
-const fn text_of(event: &RoomEvent) -> Option<(MessageId, &String)> {
+pub(super) const fn text_of(event: &RoomEvent) -> Option<(MessageId, &String)> {
     if let RoomEvent::NewMessage(new) = event {
         Some((new.message_id, &new.content))
     } else if let RoomEvent::MessageEdited(edited) = event {

@@ -50,11 +50,23 @@ pub struct PageRoom {
 }
 
 impl Page {
+    /// The page is opened again: what waited for its acknowledgement was kept.
+    ///
+    /// # Errors
+    /// Where it was not.
+    pub fn check_kept(&self, kept: &Persisted) -> Check {
+        let lost = self
+            .waiting()
+            .find(|message| !kept.outbox.iter().any(|entry| entry.message.client_id == message.client_id));
+        hold!(lost.is_none(), Kept, "a message is lost with the page: {lost:?}");
+        Ok(())
+    }
+
     /// The page is opened again with what was kept.
     pub fn reload(&mut self, kept: &Persisted) {
         self.rooms = kept.cursors.iter().map(|(id, seq)| (*id, PageRoom { seq: *seq, room: None })).collect();
         self.pending = kept.outbox.iter().map(|e| (e.message.client_id, e.message.clone())).collect();
-        if !self.pending.is_empty() {
+        if self.waiting().next().is_some() {
             sometimes(Mark::OutboxSurvived);
         }
         self.connection = None;
@@ -134,6 +146,15 @@ impl Page {
         let known = known.or_insert_with(|| PageRoom { seq: room.head_seq, room: None });
         known.room = Some(room.clone());
         Ok(())
+    }
+
+    /// The rooms that a welcome leaves out, and where they stood when it was asked for.
+    pub fn left_out(&self, rooms: &[Room]) -> Vec<(RoomId, Seq)> {
+        let known = self.hello.iter().filter(|(room_id, _)| self.rooms.contains_key(room_id));
+        known
+            .filter(|(room_id, _)| !rooms.iter().any(|room| room.id == **room_id))
+            .map(|(room_id, seq)| (*room_id, *seq))
+            .collect()
     }
 
     /// A room is gone.
@@ -243,6 +264,8 @@ impl Page {
                 last.copied().unwrap_or_default()
             );
         }
+        let lost = self.rooms.keys().find(|room_id| !cursors.contains_key(room_id));
+        hold!(lost.is_none(), Kept, "no cursor is kept of room {}", lost.copied().unwrap_or_default());
         self.cursors.clone_from(cursors);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One room of the log, as the oracle read it.
 
-use super::log::shorten;
+use super::log::{shorten, text_of};
 use super::{Check, hold};
 use protocol::model::Message;
 use protocol::{MessageId, RoomEvent, RoomId, Seq, UserId};
@@ -44,6 +44,22 @@ impl RoomLog {
         }
     }
 
+    /// What was deleted is nowhere in the log any more.
+    pub(super) fn check_scrubbed(&self, room_id: RoomId, json: &str) -> Check {
+        let Ok(event) = serde_json::from_str::<RoomEvent>(json) else { return Ok(()) };
+        let Some((id, text)) = text_of(&event) else { return Ok(()) };
+        let message = self.numbers.get(&id).and_then(|at| self.messages.get(*at));
+        let is_deleted =
+            message.is_some_and(|(.., texts)| texts.last().is_some_and(|(_, text)| text.is_empty()));
+        hold!(
+            !is_deleted || text.is_empty(),
+            Deleted,
+            "room {room_id}: event {} keeps a deleted text",
+            event.seq()
+        );
+        Ok(())
+    }
+
     pub(super) fn check_message(&self, room_id: RoomId, message: &Message, as_of: Seq) -> Check {
         let at = usize::try_from(message.message_no.0.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some((id, seq, texts)) = self.messages.get(at) else {
@@ -60,7 +76,7 @@ impl RoomLog {
         );
         let then = texts.iter().rfind(|(at, _)| *at <= as_of).map(|(_, text)| text.as_str());
         // The log's older texts are gone once a message is deleted.
-        let later_gone = texts.last().is_some_and(|(_, text)| text.is_empty());
+        let later_gone = texts.last().is_some_and(|(at, text)| text.is_empty() && *at > as_of);
         hold!(
             then == Some(message.content.as_str()) || later_gone,
             HistoryIsLog,

@@ -88,7 +88,8 @@ async fn live(site: Site, index: u32) {
             if client.ended || client.quits {
                 return;
             }
-            let restored = client.open();
+            let restored = judge.open(index);
+            let client = judge.client(index);
             (options(&site, index, client.life, client.user, client.login, restored), client.life)
         };
         let ear = Ear { judge: Arc::clone(&site.judge), index, life };

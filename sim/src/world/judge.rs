@@ -174,7 +174,12 @@ impl Judge {
         let user = self.client(index).user;
         match event {
             ClientEvent::Connection { connection } => return self.connection(index, connection),
-            ClientEvent::Ready { rooms, .. } => self.client(index).page.ready(rooms)?,
+            ClientEvent::Ready { rooms, .. } => {
+                for (room_id, seq) in self.client(index).page.left_out(rooms) {
+                    self.check_gone(index, room_id, seq)?;
+                }
+                self.client(index).page.ready(rooms)?;
+            }
             ClientEvent::RoomChanged { room } => {
                 if !self.client(index).page.rooms.contains_key(&room.id) {
                     sometimes(Mark::JoinedLater);
@@ -186,6 +191,9 @@ impl Judge {
                 self.client(index).page.know(room)?;
             }
             ClientEvent::RoomRemoved { room_id } => {
+                if let Some(seq) = self.client(index).page.rooms.get(room_id).map(|room| room.seq) {
+                    self.check_gone(index, *room_id, seq)?;
+                }
                 self.client(index).page.removed(*room_id)?;
                 self.tell(Lane::Client(index), What::Told(format!("leaves room {room_id}")));
             }
@@ -318,6 +326,29 @@ impl Judge {
         let could = head.0.saturating_sub(had.0) <= most && self.log.stayed(user, room_id, had, head);
         hold!(!could, NoSkips, "room {room_id} is skipped from {had} to {head}, {most} events are replayed");
         Ok(())
+    }
+
+    /// A room goes only from those who ceased to be members after what they have of it.
+    fn check_gone(&mut self, index: u32, room_id: RoomId, seq: Seq) -> Check {
+        self.look(room_id);
+        let user = self.client(index).user;
+        hold!(
+            !self.log.stays_on(user, room_id, seq),
+            Stays,
+            "room {room_id} is taken from user {user}, who is a member since before event {seq}"
+        );
+        Ok(())
+    }
+
+    /// A client is opened, with what it kept.
+    pub fn open(&mut self, index: u32) -> Persisted {
+        let client = self.client(index);
+        let check = client.page.check_kept(&client.kept);
+        let kept = client.open();
+        if let Err((invariant, text)) = check {
+            self.fail(invariant, format!("client{index}: {text}"));
+        }
+        kept
     }
 
     /// Who lost a node draws a pause; many who draw the same do not draw.

@@ -7,21 +7,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use turmoil::Sim;
 
-/// What a link between two hosts is to be. `Cut` is by direction, from the lesser host and to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Healthy,
-    Held,
-    Cut(bool, bool),
-}
-
+/// What a link between two hosts is to be. `cut` is by direction, from the lesser host and to it; what is not cut
+/// may be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
-    link: Link,
+    is_held: bool,
+    cut: (bool, bool),
     latency: Option<u64>,
 }
 
-const HEALTHY: State = State { link: Link::Healthy, latency: None };
+const HEALTHY: State = State { is_held: false, cut: (false, false), latency: None };
 
 /// What is asked for, and how links are.
 #[derive(Debug, Default)]
@@ -60,7 +55,10 @@ impl Ledger {
 
     /// It is back.
     pub(super) fn rejoin(&mut self, host: Host, sim: &Sim<'_>) {
-        self.isolated.retain(|other| *other != host);
+        // Once for each time that it was cut off.
+        if let Some(at) = self.isolated.iter().position(|other| *other == host) {
+            self.isolated.remove(at);
+        }
         self.settle(sim);
     }
 
@@ -79,16 +77,14 @@ impl Ledger {
             } else if let Harm::Stall { a: x, b: y } = *harm
                 && is_pair((a, b), (x, y))
             {
-                state.link = Link::Held;
+                state.is_held = true;
             } else if let Harm::Slow { a: x, b: y, latency } = *harm
                 && is_pair((a, b), (x, y))
             {
                 state.latency = state.latency.max(Some(latency));
             }
         }
-        if there || back {
-            state.link = Link::Cut(there, back);
-        }
+        state.cut = (there, back);
         state
     }
 
@@ -102,20 +98,28 @@ impl Ledger {
                 sim.set_link_latency(a.as_str(), b.as_str(), Duration::from_millis(least));
                 sim.set_link_max_message_latency(a.as_str(), b.as_str(), Duration::from_millis(most));
             }
-            if wanted.link != before.link {
-                // Healthy first, whatever it was: what was held goes on.
-                sim.release(a.as_str(), b.as_str());
-                match wanted.link {
-                    Link::Healthy => {}
-                    Link::Held => sim.hold(a.as_str(), b.as_str()),
-                    Link::Cut(true, true) => sim.partition(a.as_str(), b.as_str()),
-                    Link::Cut(there, _) => {
-                        let (from, to) = if there { (&a, &b) } else { (&b, &a) };
-                        sim.partition_oneway(from.as_str(), to.as_str());
-                    }
-                }
-            }
+            relink(sim, (&a, &b), before, wanted);
             self.now.insert(pair, wanted);
+        }
+    }
+}
+
+/// Makes a link what it is to be. The network's calls for both directions come first, for they undo what is asked
+/// of one of them.
+fn relink(sim: &Sim<'_>, (a, b): (&str, &str), before: State, wanted: State) {
+    let is_repaired = before.cut.0 && !wanted.cut.0 || before.cut.1 && !wanted.cut.1;
+    if before.is_held && !wanted.is_held {
+        sim.release(a, b);
+    } else if wanted.is_held && (!before.is_held || is_repaired) {
+        sim.hold(a, b);
+    } else if is_repaired {
+        sim.repair(a, b);
+    } else if before.cut == wanted.cut {
+        return;
+    }
+    for (is_cut, from, to) in [(wanted.cut.0, a, b), (wanted.cut.1, b, a)] {
+        if is_cut {
+            sim.partition_oneway(from, to);
         }
     }
 }
@@ -143,9 +147,10 @@ mod tests {
         let there = Harm::CutOneWay { from: A, to: B };
         let back = Harm::CutOneWay { from: B, to: A };
         assert_eq!(wanted(&[]), HEALTHY);
-        assert_eq!(wanted(&[stall]).link, Link::Held);
-        assert_eq!(wanted(&[stall, there]).link, Link::Cut(true, false));
-        assert_eq!(wanted(&[there, back]).link, Link::Cut(true, true));
+        assert_eq!(wanted(&[stall]), State { is_held: true, ..HEALTHY });
+        // The other direction goes on waiting.
+        assert_eq!(wanted(&[stall, there]), State { is_held: true, cut: (true, false), ..HEALTHY });
+        assert_eq!(wanted(&[there, back]), State { cut: (true, true), ..HEALTHY });
         let slow = [Harm::Slow { a: A, b: B, latency: 5 }, Harm::Slow { a: B, b: A, latency: 9 }];
         assert_eq!(wanted(&slow).latency, Some(9));
     }
@@ -155,6 +160,6 @@ mod tests {
         let mut ledger = Ledger::new(&[A, B, Host::Redis], (1, 2));
         ledger.isolated.push(Host::Redis);
         assert_eq!(ledger.wanted((A, B)), HEALTHY);
-        assert_eq!(ledger.wanted((A, Host::Redis)).link, Link::Cut(true, true));
+        assert_eq!(ledger.wanted((A, Host::Redis)).cut, (true, true));
     }
 }

@@ -16,6 +16,7 @@ mod timetable;
 
 use crate::entropy;
 use crate::history::{History, Lane, What};
+use crate::marks::{Mark, sometimes};
 use crate::oracle::log::Log;
 use crate::oracle::{Invariant, Violation, end};
 use crate::plan::{Host, Plan};
@@ -42,6 +43,8 @@ use uuid::Uuid;
 
 /// How often it is looked whether everything is as it is to be, in milliseconds.
 const LOOK_INTERVAL: u64 = 100;
+/// How often it is looked for commits, in milliseconds: what is told of them is as late at most.
+const COMMITS_INTERVAL: u64 = 20;
 /// How long everything has to stay as it is to be: what comes twice comes soon.
 const SETTLES: u64 = 600;
 /// How long nodes may hold what they held for clients that are gone.
@@ -94,6 +97,7 @@ struct World<'a> {
     ledger: Ledger,
     down: BTreeMap<Host, u32>,
     visits: u32,
+    look_at: u64,
 }
 
 /// Runs a plan, on a thread that simulates and did nothing else before.
@@ -169,7 +173,19 @@ impl World<'_> {
         }
         let host = servers.clone();
         sim.host(Host::Store.to_string(), move || host.clone().run_store(net.clone()));
-        World { plan, sim, judge, truth, servers, hubs, site, ledger, down: BTreeMap::new(), visits: 0 }
+        World {
+            plan,
+            sim,
+            judge,
+            truth,
+            servers,
+            hubs,
+            site,
+            ledger,
+            down: BTreeMap::new(),
+            visits: 0,
+            look_at: 0,
+        }
     }
 
     fn live(&mut self) -> turmoil::Result {
@@ -189,7 +205,7 @@ impl World<'_> {
             self.perform(due);
         }
         self.judge.lock().tell(Lane::World, What::Told("all faults have ended".to_owned()));
-        if self.converges()? {
+        if self.converges()? && self.finds_lost()? {
             let mut judge = self.judge.lock();
             if let Err((invariant, text)) = judge.log.check_lasts() {
                 judge.fail(invariant, text);
@@ -201,11 +217,28 @@ impl World<'_> {
         Ok(())
     }
 
+    /// The node that is lost comes back once everyone has everything without it; then they have it still.
+    fn finds_lost(&mut self) -> turmoil::Result<bool> {
+        let Some(lost) = self.plan.lost else { return Ok(true) };
+        sometimes(Mark::WithoutLost);
+        self.judge.lock().tell(Lane::World, What::Told(format!("hub{} is back", lost.hub)));
+        self.ledger.rejoin(Host::Hub(lost.hub), &self.sim);
+        self.converges()
+    }
+
+    /// Nobody reaches a node any more.
+    fn lose(&mut self) {
+        let Some(lost) = self.plan.lost else { return };
+        self.judge.lock().tell(Lane::World, What::Told(format!("hub{} is cut off for good", lost.hub)));
+        self.ledger.isolate(Host::Hub(lost.hub), &self.sim);
+    }
+
     fn perform(&mut self, due: Due) {
         let plan = self.plan.clone();
         match due {
             Due::Begin(number) => self.begin(number, &plan.faults[number]),
             Due::End(number) => self.end(number, &plan.faults[number]),
+            Due::Lose => self.lose(),
             Due::Act(number) => self.act(&plan.ops[number]),
         }
     }
@@ -216,6 +249,10 @@ impl World<'_> {
         entropy::set_elapsed(self.sim.elapsed());
         let mut judge = self.judge.lock();
         self.servers.tell_lost(&mut judge);
+        if now() >= self.look_at {
+            self.look_at = now() + COMMITS_INTERVAL;
+            look(&mut judge, self.truth.as_ref());
+        }
         Ok(judge.violation.is_none())
     }
 
@@ -248,10 +285,7 @@ impl World<'_> {
     /// What is not yet as it is to be.
     fn lacking(&self) -> Option<(Invariant, String)> {
         let mut judge = self.judge.lock();
-        let rooms = end::now(self.truth.heads(&(1..=64).map(protocol::RoomId).collect::<Vec<_>>()));
-        for (room_id, _) in rooms {
-            judge.look(room_id);
-        }
+        look(&mut judge, self.truth.as_ref());
         for (index, client) in judge.clients.iter().enumerate() {
             if client.revoked_at.is_some() {
                 if !client.ended {
@@ -319,6 +353,15 @@ impl World<'_> {
                 format!("hub{} has {tasks} tasks for nobody, {baseline} at the beginning", hub.number)
             })
         })
+    }
+}
+
+/// Reads what is new in all rooms.
+fn look(judge: &mut Judge, store: &MemoryStore) {
+    for (room_id, head) in end::now(store.heads(&(1..=64).map(protocol::RoomId).collect::<Vec<_>>())) {
+        if judge.log.event(room_id, head).is_none() {
+            judge.look(room_id);
+        }
     }
 }
 

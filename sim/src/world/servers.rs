@@ -88,8 +88,14 @@ impl Servers {
             Harm::RedisKill { connections } => {
                 _ = self.redis.with(|core| core.kill_subscribers(connections as usize));
             }
-            Harm::StoreFails { calls } => self.store.fail(calls),
-            Harm::StoreLosesReplies { calls } => self.store.lose_replies(calls),
+            Harm::StoreFails { calls } => {
+                self.lasting.lock().push(harm);
+                self.store.fail(calls);
+            }
+            Harm::StoreLosesReplies { calls } => {
+                self.lasting.lock().push(harm);
+                self.store.lose_replies(calls);
+            }
             Harm::StoreRestart => self.store.restart(),
             Harm::RedisStall
             | Harm::RedisLoss { .. }
@@ -114,16 +120,23 @@ impl Servers {
 
     /// A fault ends.
     pub(super) fn end(&self, harm: Harm) {
-        if let Harm::StoreFails { .. } = harm {
-            self.store.fail(0);
-        } else if let Harm::StoreLosesReplies { .. } = harm {
-            self.store.lose_replies(0);
-        }
-        {
+        let (fails, loses) = {
             let mut lasting = self.lasting.lock();
             if let Some(index) = lasting.iter().position(|other| *other == harm) {
                 lasting.remove(index);
             }
+            let is_left = |kind: fn(&Harm) -> bool| lasting.iter().any(kind);
+            (
+                is_left(|harm| matches!(harm, Harm::StoreFails { .. })),
+                is_left(|harm| matches!(harm, Harm::StoreLosesReplies { .. })),
+            )
+        };
+        // What is left of one goes on until the last of its kind has ended.
+        if !fails {
+            self.store.stop_failing();
+        }
+        if !loses {
+            self.store.stop_losing_replies();
         }
         self.settle();
     }

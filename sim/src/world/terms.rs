@@ -26,6 +26,7 @@ impl Terms {
         // Nodes that Redis drops, once, come back at once and look what they missed.
         let passes = faults.first().is_some_and(|(_, harm)| matches!(harm, Harm::RedisKill { .. }));
         let first = faults.get(usize::from(passes)).map_or(u64::MAX, |(at, _)| *at);
+        let first = plan.lost.map_or(first, |lost| first.min(lost.at));
         Self {
             heals_at: plan.heals_at(),
             calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },

@@ -109,14 +109,25 @@ impl StoreHost {
         *self.counts.lock()
     }
 
-    /// The next so many calls fail, and nothing happens.
+    /// The next so many calls fail, beyond those that are to fail anyway, and nothing happens.
     pub fn fail(&self, calls: u32) {
-        self.wrong.lock().fails = calls;
+        self.wrong.lock().fails += calls;
     }
 
-    /// The next so many commits take effect, and their answers are lost with their connections.
+    /// No call fails any more.
+    pub fn stop_failing(&self) {
+        self.wrong.lock().fails = 0;
+    }
+
+    /// The next so many commits, beyond those told before, take effect, and their answers are lost with their
+    /// connections.
     pub fn lose_replies(&self, commits: u32) {
-        self.wrong.lock().loses = commits;
+        self.wrong.lock().loses += commits;
+    }
+
+    /// No answer is lost any more.
+    pub fn stop_losing_replies(&self) {
+        self.wrong.lock().loses = 0;
     }
 
     /// Each step takes that long, or as long as usual.
