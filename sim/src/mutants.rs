@@ -20,8 +20,10 @@ use std::thread;
 const SHRINK_RUNS: usize = 120;
 /// Where the shrunk plans are kept, below the project's folder.
 const FOLDER: &str = "target/sim/mutants";
-/// What a node says of an event that is not for the connection that gets it: the one error that counts.
+/// What a node says of an event that is not for the connection that gets it: the error that counts.
 const NOT_NEXT: &str = "event is not next to the cursor";
+/// What a node says of an event that it takes for damage.
+const DAMAGE: &str = "unknown variant";
 /// Between these lines stands the table in the documentation.
 const MARKS: (&str, &str) = ("<!-- mutants: begin -->", "<!-- mutants: end -->");
 
@@ -56,7 +58,7 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::HeadBeforeListening | Bug::NoResync | Bug::WrongRoomKey | Bug::NoPublish | Bug::OneNodeName => {
             &[Invariant::Prompt]
         }
-        Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges],
+        Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
         Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],
         Bug::SeqWithHoles => &[Invariant::DenseLog],
@@ -151,8 +153,9 @@ fn first(bug: Bug, options: &Options) -> anyhow::Result<Option<Verdict>> {
 
 /// Whether a run failed in a way that the bug explains.
 pub(crate) fn is_of(bug: Bug, invariant: &str, text: &str) -> bool {
+    let error = if bug == Bug::LaterIsDamage { DAMAGE } else { NOT_NEXT };
     let explained = |known: &Invariant| {
-        format!("{known:?}") == invariant && (*known != Invariant::NoErrors || text.contains(NOT_NEXT))
+        format!("{known:?}") == invariant && (*known != Invariant::NoErrors || text.contains(error))
     };
     breaks(bug).iter().any(explained)
 }
