@@ -1,7 +1,8 @@
 //! The machines on which clients run: each client is the one of the browser, over the simulated network,
 //! with what it kept.
 
-use super::judge::{Ear, Shared};
+use super::ear::Ear;
+use super::judge::Shared;
 use super::net::Net;
 use crate::entropy;
 use crate::marks::{Mark, sometimes};

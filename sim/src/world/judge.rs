@@ -9,11 +9,11 @@ use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
 use hub::store::LoginId;
-use loadgen::driver::{Handle, Observer};
+use loadgen::driver::Handle;
 use parking_lot::Mutex;
 use protocol::client::{OutboxEntry, Persist, Persisted};
 use protocol::view::{ClientEvent, Connection, Delivery, EndReason};
-use protocol::{ClientId, CloseCode, NodeId, RoomEvent, RoomId, Seq, UserId};
+use protocol::{ClientId, NodeId, RoomEvent, RoomId, Seq, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -170,7 +170,7 @@ impl Judge {
         self.clients.iter().find_map(|client| client.names.get(&client_id).copied())
     }
 
-    fn event(&mut self, index: u32, event: &ClientEvent) -> Check {
+    pub(super) fn event(&mut self, index: u32, event: &ClientEvent) -> Check {
         let user = self.client(index).user;
         match event {
             ClientEvent::Connection { connection } => return self.connection(index, connection),
@@ -405,7 +405,7 @@ impl Judge {
         Ok(())
     }
 
-    fn persist(&mut self, index: u32, persist: Persist) -> Check {
+    pub(super) fn persist(&mut self, index: u32, persist: Persist) -> Check {
         if let (Persist::Session { cursors, .. }, true) = (&persist, self.log.unknown.is_some()) {
             for (room_id, seq) in cursors {
                 self.look(*room_id);
@@ -451,67 +451,4 @@ impl Judge {
 #[must_use]
 pub fn now() -> u64 {
     u64::try_from(entropy::elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Hands what one client is told to the judge.
-#[derive(Debug)]
-pub struct Ear {
-    /// The judge.
-    pub judge: Shared,
-    /// Which client.
-    pub index: u32,
-    /// Which of its lives.
-    pub life: u64,
-}
-
-impl Ear {
-    fn hear(&self, check: impl FnOnce(&mut Judge) -> Check) {
-        let mut judge = self.judge.lock();
-        if judge.client(self.index).life != self.life || judge.violation.is_some() {
-            return;
-        }
-        if let Err((invariant, text)) = check(&mut judge) {
-            judge.fail(invariant, format!("client{}: {text}", self.index));
-        }
-    }
-}
-
-impl Observer for Ear {
-    fn handle_event(&mut self, event: ClientEvent) {
-        self.hear(|judge| judge.event(self.index, &event));
-    }
-
-    fn handle_persist(&mut self, persist: Persist) {
-        self.hear(|judge| judge.persist(self.index, persist));
-    }
-
-    fn handle_opening(&mut self, beside: usize) {
-        self.hear(|_| {
-            hold!(beside <= 1, Bounded, "opens a connection beside {beside}");
-            Ok(())
-        });
-    }
-
-    fn handle_opened(&mut self) {
-        self.hear(|judge| {
-            judge.client(self.index).page.says_hello();
-            Ok(())
-        });
-    }
-
-    fn handle_closing(&mut self, code: u16, reason: &'static str) {
-        self.hear(|_| {
-            if reason == "no pong in time" {
-                sometimes(Mark::SilentPeer);
-            }
-            hold!(code != CloseCode::ProtocolViolation.code(), Readable, "gives up its node: {reason}");
-            Ok(())
-        });
-    }
-
-    fn handle_closed(&mut self, code: u16) {
-        if CloseCode::from_code(code) == Some(CloseCode::TokenExpired) {
-            sometimes(Mark::TokenEnded);
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 mod acts;
 mod clients;
+mod ear;
 mod harms;
 mod hub;
 mod intruder;
