@@ -126,10 +126,18 @@ impl Connection {
         else {
             return;
         };
+        let login = self.login.filter(|_| !planted::has(Bug::RevokedLives));
         let join = async move {
             // First the stream, then what it would tell changes of.
             let user_stream = node.rooms.enter_user(user_id, Arc::clone(&bell)).await.map_err(log_join)?;
-            let rooms = node.store.rooms_of(user_id).await.map_err(log_join)?;
+            // The login too: since its token was looked at it may have been revoked.
+            let lives = async {
+                if let Some(login) = login { node.store.login_is_alive(login).await } else { Ok(true) }
+            };
+            let (lives, rooms) = tokio::try_join!(lives, node.store.rooms_of(user_id)).map_err(log_join)?;
+            if !lives {
+                return Err(CloseCode::LoginRevoked);
+            }
             let epoch = node.store.epoch().await.map_err(log_join)?;
             let attach = |room_id| node.rooms.attach(room_id, user_id, Arc::clone(&bell));
             let ids: Vec<_> = rooms.iter().map(|room| room.id).collect();
