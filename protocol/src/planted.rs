@@ -113,6 +113,8 @@ bugs! {
     OutboxForgets = "outbox-forgets",
     /// The outbox takes any number of messages.
     OutboxUnbounded = "outbox-unbounded",
+    /// A read marker that the node could not keep is not sent again.
+    MarksForgotten = "marks-forgotten",
     /// What a client's own user said counts as unread.
     UnreadOwn = "unread-own",
 }

@@ -235,11 +235,12 @@ impl Rooms {
     ) -> Result<Option<ReadMarker>, StoreError> {
         let Some(marked) = self.store.mark_read(user_id, room_id, message_no).await? else { return Ok(None) };
         let marker = marked.marker;
+        // Who asks again, for the first answer was lost, waits for it.
+        self.users.ring_frame(user_id, &marker_frame(&marker));
         if !marked.moved {
             return Ok(Some(marker));
         }
         self.users.handle_own_change(user_id, marked.version);
-        self.users.ring_frame(user_id, &marker_frame(&marker));
         let publication = UserPublication::ReadMarker { node: self.node.clone(), marker: marker.clone() };
         self.publish_to_user(user_id, &publication);
         Ok(Some(marker))

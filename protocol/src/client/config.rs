@@ -45,7 +45,8 @@ pub struct Config {
     pub requests_max: usize,
     /// How long a request for a page waits before it fails.
     pub request_timeout: Duration,
-    /// How long a durable operation waits for its answer on a live connection before it is sent again.
+    /// How long a durable operation or a read marker waits for its answer on a live connection before it is sent
+    /// again.
     pub answer_timeout: Duration,
     /// How often at most the front end is told that rooms changed.
     pub room_changed_interval: Duration,

@@ -1,10 +1,11 @@
-//! Read markers on their way to the node: only the newest of each room, and not too often.
+//! Read markers on their way to the node: only the newest of each room, not too often, and again until the
+//! node confirms them.
 
-use super::config::Wire;
+use super::config::{Config, Wire};
 use super::time::Now;
 use crate::frame::client::{ClientMessage, MarkRead};
 use crate::ids::{MessageNo, RoomId};
-use std::time::Duration;
+use crate::planted::{self, Bug};
 
 /// One marker a room at most, so as many as the user has rooms.
 #[derive(Debug, Default)]
@@ -17,18 +18,19 @@ pub(super) struct Marks {
 struct Mark {
     room_id: RoomId,
     message_no: MessageNo,
-    sent: bool,
+    /// When it was sent over this connection, if it was.
+    sent: Option<Now>,
 }
 
 impl Marks {
     pub(super) fn add(&mut self, room_id: RoomId, message_no: MessageNo) {
         match self.marks.iter_mut().find(|mark| mark.room_id == room_id) {
-            Some(mark) if mark.message_no >= message_no && mark.sent => {}
+            Some(mark) if mark.message_no >= message_no && mark.sent.is_some() => {}
             Some(mark) => {
                 mark.message_no = mark.message_no.max(message_no);
-                mark.sent = false;
+                mark.sent = None;
             }
-            None => self.marks.push(Mark { room_id, message_no, sent: false }),
+            None => self.marks.push(Mark { room_id, message_no, sent: None }),
         }
     }
 
@@ -48,7 +50,7 @@ impl Marks {
     /// What was sent and not confirmed is sent again over the next connection.
     pub(super) fn handle_disconnected(&mut self) {
         for mark in &mut self.marks {
-            mark.sent = false;
+            mark.sent = None;
         }
     }
 
@@ -57,21 +59,33 @@ impl Marks {
         self.marks.iter().map(|mark| (mark.room_id, mark.message_no))
     }
 
-    pub(super) fn pump(&mut self, interval: Duration, wire: &mut Wire<'_>) {
-        if self.next_timeout(interval).is_none_or(|at| at > wire.now) {
+    pub(super) fn pump(&mut self, config: &Config, wire: &mut Wire<'_>) {
+        let now = wire.now;
+        if self.next_timeout(config).is_none_or(|at| at > now) {
             return;
         }
-        self.sent_at = Some(wire.now);
-        for mark in self.marks.iter_mut().filter(|mark| !mark.sent) {
-            mark.sent = true;
+        self.sent_at = Some(now);
+        for mark in self.marks.iter_mut().filter(|mark| mark.due(config).is_some_and(|at| at <= now)) {
+            mark.sent = Some(now);
             let message = MarkRead { room_id: mark.room_id, message_no: mark.message_no };
             wire.send(crate::encode(&ClientMessage::MarkRead(message)));
         }
     }
 
     /// When the next ones may be sent, if there are any.
-    pub(super) fn next_timeout(&self, interval: Duration) -> Option<Now> {
-        let waiting = self.marks.iter().any(|mark| !mark.sent);
-        waiting.then(|| self.sent_at.map_or(Now(0), |at| at + interval))
+    pub(super) fn next_timeout(&self, config: &Config) -> Option<Now> {
+        let due = self.marks.iter().filter_map(|mark| mark.due(config)).min()?;
+        Some(self.sent_at.map_or(due, |at| due.max(at + config.mark_read_interval)))
+    }
+}
+
+impl Mark {
+    /// When it is sent, for the first time or since nothing confirmed it: the node could not keep it.
+    fn due(&self, config: &Config) -> Option<Now> {
+        match self.sent {
+            None => Some(Now(0)),
+            Some(_) if planted::has(Bug::MarksForgotten) => None,
+            Some(at) => Some(at + config.answer_timeout),
+        }
     }
 }

@@ -133,7 +133,7 @@ impl Client {
             return None;
         }
         let live = self.live.is_some();
-        let marks = self.marks.next_timeout(self.config.mark_read_interval).filter(|_| live);
+        let marks = self.marks.next_timeout(&self.config).filter(|_| live);
         let kept = self.kept_at.filter(|_| self.unkept).map(|at| at + self.config.persist_interval);
         let timers = [
             self.outbox.next_timeout(live, &self.config),
@@ -208,7 +208,7 @@ impl Client {
         let mut wire = Wire { conn: live.id, out: &mut self.out, now, sent: false };
         self.outbox.pump(&self.config, &mut wire);
         self.requests.pump(&mut wire);
-        self.marks.pump(self.config.mark_read_interval, &mut wire);
+        self.marks.pump(&self.config, &mut wire);
         self.presence.pump(&mut wire);
         if wire.sent {
             live.heartbeat.handle_sent(now);

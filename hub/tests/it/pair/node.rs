@@ -240,7 +240,7 @@ impl World {
             }
             Job::Mark { room_id, message_no } => {
                 let marked = now(self.store().mark_read(user, room_id, message_no));
-                if let Some(marked) = marked.filter(|marked| marked.moved) {
+                if let Some(marked) = marked {
                     self.tell_marker(node, user, &marked.marker);
                 }
             }

@@ -1,7 +1,9 @@
 //! What is known of rooms: unread counts, heads, names, members.
 
 use super::rig::*;
+
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn deleted(seq: u64, message_no: u64) -> Value {
     json!({"type": "message_deleted", "room_id": 1, "seq": seq, "message_id": 100 + message_no,
@@ -251,4 +253,20 @@ fn many_changes_at_once_are_told_once() {
             "room 1@105 room1 last 103 read 3 unread 100 mentions 0 members 2"
         ]
     );
+}
+
+#[test]
+fn a_mark_that_the_node_does_not_confirm_is_told_again_until_it_does() {
+    let config = protocol::client::Config { answer_timeout: Duration::from_secs(5), ..config() };
+    let mut rig = rig_with(config, protocol::client::Persisted::default());
+    rig.go_online();
+    rig.run(In::Frame(1, message(1, 6, 4)));
+    rig.check(&[
+        (In::MarkRead(1, 4), &["1 < mark_read 1 4"]),
+        (In::Wait(4_999), &[]),
+        (In::Wait(1), &["1 < mark_read 1 4"]),
+        (In::Wait(5_000), &["1 < mark_read 1 4"]),
+        (In::Frame(1, marker(4, 4, 0, 0)), &[]),
+        (In::Wait(5_000), &[]),
+    ]);
 }
