@@ -13,6 +13,10 @@ const CALM_PERCENT: u64 = 12;
 const EARLIER_PERCENT: u64 = 40;
 /// How often a node stays lost when all else has healed.
 const LOST_PERCENT: u64 = 15;
+/// A life of tokens that is longer than the longest pause before a reconnect, in seconds.
+const LONG_TOKEN_LIFE: u64 = 10;
+/// What a node asks the store until a client is let in, with some to spare.
+const CALLS_TO_COME_IN: u64 = 8;
 /// How often there are as many clients as there may be, and how many that is.
 const CROWD_PERCENT: u64 = 2;
 const CLIENTS_MAX: usize = 32;
@@ -25,8 +29,11 @@ const NARROW_CLIENTS: usize = 4;
 #[must_use]
 pub fn plan(seed: u64) -> Plan {
     let mut topology = topology(&mut Rng::new(seed, "topology"));
-    crowd(&mut Rng::new(seed, "crowd"), &mut topology);
+    if Rng::new(seed, "crowd").chance(CROWD_PERCENT) {
+        crowd(&mut Rng::new(seed, "crowded"), &mut topology);
+    }
     let mut knobs = knobs(&mut Rng::new(seed, "knobs"));
+    knobs.store_readers = knobs.store_readers.max(readers_needed(&topology, &knobs));
     if topology.clients.len() <= NARROW_CLIENTS && Rng::new(seed, "narrow").chance(50) {
         (knobs.tcp_capacity, knobs.segments) = (NARROW, true);
     }
@@ -43,6 +50,11 @@ pub fn plan(seed: u64) -> Plan {
         knobs.doorbells_lost = 0;
         faults.clear();
         lost = None;
+    }
+    if lost.is_some() || knobs.token_life * 1_000 < knobs.backoff.1 {
+        // Who comes back at each token's end, and may wait longer than such a token lives, is hardly ever there
+        // together with all others.
+        knobs.token_life = knobs.token_life.max(LONG_TOKEN_LIFE);
     }
     Plan {
         story: String::new(),
@@ -91,11 +103,16 @@ fn topology(rng: &mut Rng) -> Topology {
     Topology { hubs, hosts, users, clients, rooms, redis: rng.chance(50) }
 }
 
-/// In some plans there are as many clients as there may be.
+/// How many connections to the store a node needs so that all clients at once are let in before they give up: over
+/// fewer, all would come back for ever and none would get in.
+fn readers_needed(topology: &Topology, knobs: &Knobs) -> u32 {
+    let call = knobs.latency.0 + knobs.latency.1 + knobs.store_latency;
+    let all = topology.clients.len() as u64 * CALLS_TO_COME_IN * call;
+    number(all.div_ceil(knobs.connect_timeout))
+}
+
+/// As many clients as there may be.
 fn crowd(rng: &mut Rng, topology: &mut Topology) {
-    if !rng.chance(CROWD_PERCENT) {
-        return;
-    }
     while topology.clients.len() < CLIENTS_MAX {
         let user = number(rng.below(u64::from(topology.users)));
         let host = number(rng.below(u64::from(topology.hosts)));

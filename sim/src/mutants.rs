@@ -79,7 +79,7 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::CursorAhead => &[Invariant::CursorsAdvance, Invariant::Contiguous],
         Bug::DeliveredTwice => &[Invariant::Contiguous],
         Bug::OutboxForgets => &[Invariant::Converges, Invariant::Bounded],
-        Bug::UnreadOwn => &[Invariant::StateAgrees],
+        Bug::UnreadOwn | Bug::MarksForgotten => &[Invariant::StateAgrees],
     }
 }
 

@@ -11,6 +11,8 @@ const DEPARTURE_PERCENT: u64 = 15;
 const DOUBT_PERCENT: u64 = 15;
 /// How often someone is let into a room and removed from it in quick succession.
 const TURNOVER_PERCENT: u64 = 30;
+/// How often someone reads while the store is gone.
+const UNKEPT_PERCENT: u64 = 10;
 /// How often people are let into rooms just while someone speaks there, and then all is silent.
 const ARRIVAL_PERCENT: u64 = 15;
 
@@ -25,6 +27,9 @@ pub(crate) fn play(
 ) {
     departure(&mut Rng::new(seed, "departure"), topology, ops, faults);
     turnover(&mut Rng::new(seed, "turnover"), topology, length, ops, faults);
+    if Rng::new(seed, "unkept").chance(UNKEPT_PERCENT) {
+        unkept(topology, ops, faults);
+    }
     if topology.hubs > 1 && Rng::new(seed, "doubt").chance(DOUBT_PERCENT) {
         knobs.doorbells_lost = 0;
         doubt(&mut Rng::new(seed, "dropped"), topology, knobs, ops, faults);
@@ -75,6 +80,22 @@ fn departure(rng: &mut Rng, topology: &Topology, ops: &mut Vec<Op>, faults: &mut
         let harm = if leaves { Harm::Drain { hub } } else { Harm::Crash { host: Host::Hub(hub) } };
         faults.push(Fault { at, until: at + 2_000, harm });
     }
+    faults.sort_by_key(|fault| fault.at);
+}
+
+/// Someone reads just when the store is gone, which comes back soon.
+fn unkept(topology: &Topology, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    const AT: u64 = 2_000;
+    let Some(room) = topology.rooms.first() else { return };
+    let devices = (0..).zip(&topology.clients);
+    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
+    let Some((speaker, speaks)) = members.next() else { return };
+    let Some((reader, _)) = members.find(|(_, device)| device.user != speaks.user) else { return };
+    let say = Act::Say { room: 0, padding: 0 };
+    ops.push(Op { at: AT - 800, client: speaker, act: say });
+    ops.push(Op { at: AT + 50, client: reader, act: Act::MarkRead { room: 0, unread: 0 } });
+    ops.sort_by_key(|op| op.at);
+    faults.push(Fault { at: AT, until: AT + 300, harm: Harm::Crash { host: Host::Store } });
     faults.sort_by_key(|fault| fault.at);
 }
 

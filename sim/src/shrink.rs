@@ -67,7 +67,10 @@ impl Shrinker {
 
     /// Takes a candidate if it fails as the plan did.
     fn takes(&mut self, candidate: &Plan) -> bool {
-        if *candidate == self.best || candidate.topology.clients.is_empty() || candidate.topology.hubs == 0 {
+        let topology = &candidate.topology;
+        // Without a node that anyone reaches nothing is to be expected.
+        let hubs = topology.hubs - u32::from(candidate.lost.is_some());
+        if *candidate == self.best || topology.clients.is_empty() || hubs == 0 {
             return false;
         }
         let mut networks = Rng::new(candidate.seed, "networks");

@@ -124,7 +124,9 @@ impl Page {
     pub fn ready(&mut self, rooms: &[Room]) -> Check {
         self.left.clear();
         self.rooms.retain(|room_id, _| rooms.iter().any(|room| room.id == *room_id));
+        // A front end leaves what is not listed any more, and with it what it showed there.
         self.watched.retain(|room_id| self.rooms.contains_key(room_id));
+        self.online.retain(|room_id, _| self.rooms.contains_key(room_id));
         rooms.iter().try_for_each(|room| self.know(room))
     }
 

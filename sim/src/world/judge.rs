@@ -247,6 +247,8 @@ impl Judge {
             }
             ClientEvent::Typing { users, .. } if !users.is_empty() => sometimes(Mark::TypingSeen),
             ClientEvent::Presence { room_id, online, .. } => {
+                let text = format!("sees {online:?} online in room {room_id}");
+                self.tell(Lane::Client(index), What::Told(text));
                 if self.client(index).page.online.insert(*room_id, online.clone()).is_some() {
                     sometimes(Mark::PresenceSeen);
                 }

@@ -4,7 +4,7 @@ use super::judge::{Shared, now};
 use crate::history::{Lane, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::Invariant;
-use crate::plan::{Harm, Host, Plan};
+use crate::plan::{Harm, Host, Lost, Plan};
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
 use std::sync::Once;
@@ -19,9 +19,11 @@ use tracing_subscriber::registry::LookupSpan;
 /// Whether a fault may cause something.
 type Causes = fn(Harm) -> bool;
 
+/// What a node says that cannot commit.
+const NO_COMMIT: &str = "failed to commit a batch";
 /// Errors that a fault explains: what they begin with, and which fault may cause them.
 const EXPLAINED: [(&str, Causes); 2] =
-    [("failed to commit a batch", harms_store), ("tasks were still running when the node left", makes_leave)];
+    [(NO_COMMIT, harms_store), ("tasks were still running when the node left", makes_leave)];
 
 /// What nodes say by the way and some run is to have heard.
 const HEARD: &[(&str, Mark)] = &[
@@ -39,6 +41,8 @@ thread_local! {
     static JUDGE: RefCell<Option<Shared>> = const { RefCell::new(None) };
     /// From when on which errors are explained, in milliseconds.
     static EXCUSED: RefCell<Vec<(&'static str, u64)>> = const { RefCell::new(Vec::new()) };
+    /// The node that nobody reaches: it reaches no store.
+    static LOST: Cell<Option<Lost>> = const { Cell::new(None) };
 }
 
 struct Logs;
@@ -55,12 +59,18 @@ pub(super) fn take(judge: Shared, plan: &Plan) {
     JUDGE.set(Some(judge));
     let begins =
         |causes: Causes| plan.faults.iter().filter(|fault| causes(fault.harm)).map(|fault| fault.at).min();
+    LOST.set(plan.lost);
     EXCUSED.set(EXPLAINED.iter().filter_map(|(said, causes)| Some((*said, begins(*causes)?))).collect());
 }
 
-/// Whether a fault that has begun explains an error.
-fn is_explained(said: &str) -> bool {
-    EXCUSED.with_borrow(|excused| excused.iter().any(|(text, at)| said.starts_with(text) && *at <= now()))
+/// Whether a fault that has begun explains an error of a machine.
+fn is_explained(lane: Lane, said: &str) -> bool {
+    let is_lost = LOST.get().is_some_and(|lost| {
+        lane == Lane::Host(Host::Hub(lost.hub)) && lost.at <= now() && said.starts_with(NO_COMMIT)
+    });
+    is_lost
+        || EXCUSED
+            .with_borrow(|excused| excused.iter().any(|(text, at)| said.starts_with(text) && *at <= now()))
 }
 
 /// Whether a fault may keep a node from committing.
@@ -139,7 +149,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
         if level == Level::ERROR && judge.violation.is_some() {
             assert!(AFTER.replace(AFTER.get() + 1) < AFTER_MAX, "{lane} goes on and on: {said}");
         }
-        if level == Level::ERROR && !is_explained(&said) {
+        if level == Level::ERROR && !is_explained(lane, &said) {
             judge.fail(Invariant::NoErrors, format!("{lane} logs an error: {said}"));
         }
     }
