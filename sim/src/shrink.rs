@@ -23,15 +23,21 @@ pub struct Shrinker {
 /// A plan's size, in words.
 #[must_use]
 pub fn size(plan: &Plan) -> String {
-    let Plan { topology, ops, faults, lost, .. } = plan;
+    let Plan { topology, ops, .. } = plan;
     format!(
         "{} faults, {} operations, {} clients, {} rooms, {} nodes",
-        faults.len() + usize::from(lost.is_some()),
+        faults(plan),
         ops.len(),
         topology.clients.len(),
         topology.rooms.len(),
         topology.hubs
     )
+}
+
+/// How many things go wrong in a plan; a node that stays lost is one.
+#[must_use]
+pub fn faults(plan: &Plan) -> usize {
+    plan.faults.len() + usize::from(plan.lost.is_some())
 }
 
 /// Makes a plan that fails as small as it gets within so many runs. `None` if it does not fail.

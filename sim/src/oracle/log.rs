@@ -1,12 +1,13 @@
 //! The store's log as the oracle reads it: every event once, judged when it is first seen.
 
 use super::room::RoomLog;
+use super::said::{Sayings, shorten};
 use super::{Check, hold};
 use crate::history::Name;
 use futures_util::FutureExt;
 use hub::store::Store;
 use protocol::model::{Anchor, MessagePage};
-use protocol::{ClientId, MessageId, RoomEvent, RoomId, Seq, UserId};
+use protocol::{ClientId, ErrorCode, MessageId, RoomEvent, RoomId, Seq, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,23 +16,10 @@ use std::sync::Arc;
 pub struct Log {
     store: Arc<dyn Store>,
     rooms: BTreeMap<RoomId, RoomLog>,
-    /// Who said what: the user of each client, and what is waited for.
-    said: BTreeMap<ClientId, Said>,
-    users: Vec<UserId>,
-    /// Whether one client's messages of a room may overtake each other.
-    pub unordered: bool,
+    /// Who said what.
+    said: Sayings,
     /// The type of events that no node and no client knows, if there is one: nobody is told of them.
     pub unknown: Option<&'static str>,
-}
-
-#[derive(Debug)]
-struct Said {
-    name: Name,
-    user: UserId,
-    room: RoomId,
-    /// Several where someone uses one name for different texts.
-    texts: Vec<String>,
-    stored: bool,
 }
 
 /// An event that the oracle saw for the first time.
@@ -48,22 +36,50 @@ pub struct Seen {
 }
 
 impl Log {
-    /// The log of a store. `users` are those of the clients.
+    /// The log of a store, for what is said.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, users: Vec<UserId>) -> Self {
-        Self { store, rooms: BTreeMap::new(), said: BTreeMap::new(), users, unordered: false, unknown: None }
+    pub fn new(store: Arc<dyn Store>, said: Sayings) -> Self {
+        Self { store, rooms: BTreeMap::new(), said, unknown: None }
     }
 
     /// A user said something in a room.
     pub fn say(&mut self, client_id: ClientId, name: Name, user: UserId, room: RoomId, text: String) {
-        let said = self.said.entry(client_id);
-        said.or_insert_with(|| Said { name, user, room, texts: Vec::new(), stored: false }).texts.push(text);
+        let head = self.head(room);
+        self.said.say(client_id, name, user, room, text, head);
     }
 
     /// Whether what was said is in the store.
     #[must_use]
     pub fn is_stored(&self, client_id: ClientId) -> bool {
-        self.said.get(&client_id).is_some_and(|said| said.stored)
+        self.said.is_stored(client_id)
+    }
+
+    /// A user is told that what was said is refused for good. Only one who may not say anything is: who was a
+    /// member all the while is refused nothing.
+    ///
+    /// # Errors
+    /// Where there was no reason.
+    pub fn check_refused(
+        &mut self,
+        user: UserId,
+        client_id: ClientId,
+        room_id: RoomId,
+        code: ErrorCode,
+    ) -> Check {
+        let Some(from) = self.said.refuse(client_id) else { return Ok(()) };
+        hold!(code == ErrorCode::NotMember, Refused, "user {user} is refused {client_id} as {code:?}");
+        let was_member = self.rooms.get(&room_id).is_some_and(|room| room.is_member_after(user, from));
+        hold!(
+            !was_member || !self.stayed(user, room_id, from, self.head(room_id)),
+            Refused,
+            "user {user} is refused {client_id} as no member of room {room_id}, and was one from event {from} on"
+        );
+        Ok(())
+    }
+
+    /// The newest event that was read of a room.
+    fn head(&self, room_id: RoomId) -> Seq {
+        self.rooms.get(&room_id).and_then(|room| room.events.last()).map_or(Seq(0), RoomEvent::seq)
     }
 
     /// Reads what is new of a room.
@@ -142,7 +158,7 @@ impl Log {
                 );
                 let text = if message.deleted { String::new() } else { message.content.clone() };
                 room.messages.push((message.message_id, seq, vec![(seq, text)]));
-                let name = self.check_said(
+                let name = self.said.check_stored(
                     room_id,
                     message.client_id,
                     message.user_id,
@@ -159,7 +175,7 @@ impl Log {
                     texts.push((seq, edited.content.clone()));
                 }
                 if !edited.content.is_empty() {
-                    self.check_text(room_id, edited.user_id, &edited.content)?;
+                    self.said.check_text(room_id, edited.user_id, &edited.content)?;
                 }
             }
             RoomEvent::MessageDeleted(deleted) => {
@@ -178,72 +194,6 @@ impl Log {
             | RoomEvent::RoleChanged(_) => {}
         }
         Ok(None)
-    }
-
-    /// A stored message was said, by its user, in this room, once, and after what its client said there
-    /// before.
-    fn check_said(
-        &mut self,
-        room_id: RoomId,
-        client_id: Option<ClientId>,
-        user: UserId,
-        content: &str,
-        deleted: bool,
-    ) -> Result<Option<Name>, (super::Invariant, String)> {
-        let said = client_id.and_then(|client_id| self.said.get_mut(&client_id));
-        let Some(said) = said else {
-            let copied = Name::of(content)
-                .filter(|(name, _)| self.said.values().any(|said| said.stored && said.name == *name));
-            if let Some((name, _)) = copied {
-                return Err((
-                    super::Invariant::StoredOnce,
-                    format!("room {room_id}: {name} is stored twice"),
-                ));
-            }
-            return Err((
-                super::Invariant::NothingInvented,
-                format!("room {room_id}: nobody said {content:?}"),
-            ));
-        };
-        let name = said.name;
-        hold!(
-            said.user == user,
-            NothingInvented,
-            "room {room_id}: {name} is of user {user}, user {} said it",
-            said.user
-        );
-        hold!(said.room == room_id, RoomsApart, "{name} is in room {room_id}, it was said in {}", said.room);
-        hold!(
-            deleted || said.texts.iter().any(|text| text == content),
-            NothingInvented,
-            "room {room_id}: {name} has the text {:?}, which nobody said",
-            shorten(content)
-        );
-        hold!(!said.stored, StoredOnce, "{name} is stored twice, the second time in room {room_id}");
-        said.stored = true;
-        let room = self.rooms.entry(room_id).or_default();
-        let before = room.last.insert(name.client, name.number);
-        hold!(
-            self.unordered || before.is_none_or(|before| before < name.number),
-            SenderOrder,
-            "room {room_id}: {name} is stored after {}.{}",
-            name.client,
-            before.unwrap_or_default()
-        );
-        Ok(Some(name))
-    }
-
-    fn check_text(&self, room_id: RoomId, user: UserId, content: &str) -> Check {
-        let Some((name, meant)) = Name::of(content) else {
-            return Err((
-                super::Invariant::NothingInvented,
-                format!("room {room_id}: nobody said {:?}", shorten(content)),
-            ));
-        };
-        let owner = self.users.get(name.client as usize);
-        hold!(owner == Some(&user), NothingInvented, "room {room_id}: {name} is said by user {user}");
-        hold!(meant == room_id, RoomsApart, "room {room_id}: {name} was said in room {meant}");
-        Ok(())
     }
 
     /// An event that a user got is the log's, and the user was a member.
@@ -290,8 +240,7 @@ impl Log {
         let is_deleted = texts.last().is_some_and(|(_, text)| text.is_empty());
         // Of one that was deleted before the oracle saw it, only who said it knows the text.
         let said = if let RoomEvent::NewMessage(new) = event { new.client_id } else { None };
-        let said = said.and_then(|client_id| self.said.get(&client_id));
-        let was_said = said.is_none_or(|said| said.texts.contains(content));
+        let was_said = said.is_none_or(|client_id| self.said.may_be_text(client_id, content));
         let is_stored = texts.iter().any(|(at, text)| *at == seq && (text == content || text.is_empty()));
         hold!(
             if content.is_empty() { is_deleted } else { is_stored && was_said },
@@ -477,10 +426,6 @@ pub(super) const fn text_of(event: &RoomEvent) -> Option<(MessageId, &String)> {
     } else {
         None
     }
-}
-
-pub(super) fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 /// An event without what a deletion takes away.

@@ -5,6 +5,7 @@ pub mod end;
 pub mod log;
 pub mod page;
 mod room;
+pub mod said;
 
 use serde::Serialize;
 use std::fmt;
@@ -38,6 +39,7 @@ invariants! {
     CursorsAdvance = "a cursor that is kept never goes back, nor ahead of what was delivered",
     Deleted = "what was deleted is not kept",
     Stays = "who is a member and stays one is not told that the room is gone",
+    Refused = "what is refused for good is refused for a reason",
     Kept = "what a client needs to go on, it keeps",
     HistoryIsLog = "a page of history is what the log says",
     Converges = "once all faults have ended, everyone is connected and has everything, without further traffic",

@@ -1,6 +1,7 @@
 //! One room of the log, as the oracle read it.
 
-use super::log::{shorten, text_of};
+use super::log::text_of;
+use super::said::shorten;
 use super::{Check, hold};
 use protocol::model::Message;
 use protocol::{MessageId, RoomEvent, RoomId, Seq, UserId};
@@ -18,8 +19,6 @@ pub(super) struct RoomLog {
     /// By number: the message's id, its event, and its texts.
     pub(super) messages: Vec<(MessageId, Seq, Texts)>,
     pub(super) numbers: BTreeMap<MessageId, usize>,
-    /// The last number of each client.
-    pub(super) last: BTreeMap<u32, u32>,
 }
 
 impl RoomLog {

@@ -250,6 +250,7 @@ fn say(judge: &Shared, handle: &Handle, index: u32, room: RoomId, padding: usize
         drop(judge);
         let Ok(client_id) = client.send_message(room, content.clone(), None, written_at, at) else { return };
         let mut judge = shared.lock();
+        judge.look(room);
         let user = judge.client(index).user;
         judge.log.say(client_id, name, user, room, content);
         judge.client(index).names.insert(client_id, name);

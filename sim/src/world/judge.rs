@@ -221,8 +221,10 @@ impl Judge {
                 if let Delivery::Failed { code, message: why } = &message.delivery
                     && let Some(name) = self.client(index).names.get(&message.client_id).copied()
                 {
+                    let (client_id, code, room_id) = (message.client_id, *code, message.room_id);
                     let why = format!("{code:?}: {why}");
                     self.tell(Lane::Client(index), What::Failed { name, why });
+                    self.log.check_refused(user, client_id, room_id, code)?;
                 }
             }
             ClientEvent::MessageSent { client_id, room_id, message_id, seq, .. } => {

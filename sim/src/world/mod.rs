@@ -19,6 +19,7 @@ use crate::entropy;
 use crate::history::{History, Lane, What};
 use crate::marks::{Mark, sometimes};
 use crate::oracle::log::Log;
+use crate::oracle::said::Sayings;
 use crate::oracle::{Invariant, Violation, end};
 use crate::plan::{Host, Plan};
 use ::hub::store::memory::MemoryStore;
@@ -139,8 +140,8 @@ impl World<'_> {
         let plan = Arc::new(plan.clone());
         let (truth, logins) = furnish(&plan);
         let users = plan.topology.clients.iter().map(|client| user_id(client.user)).collect();
-        let mut log = Log::new(truth.clone(), users);
-        log.unordered = plan.knobs.in_flight_per_room > 1;
+        let said = Sayings::new(users, plan.knobs.in_flight_per_room > 1);
+        let mut log = Log::new(truth.clone(), said);
         log.unknown = plan.knobs.earlier_version.then_some(LATER);
         let devices = plan.topology.clients.iter();
         let clients =
