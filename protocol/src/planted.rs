@@ -61,6 +61,8 @@ bugs! {
     NoBackfill = "no-backfill",
     /// A send is acknowledged before the store has it, with the numbers that it should get.
     AckBeforeCommit = "ack-before-commit",
+    /// An operation that the store did not take is answered as refused for good.
+    FailureRefused = "failure-refused",
     /// Operations that say the same are taken for one.
     DedupByBody = "dedup-by-body",
     /// Only the last two names are known again.

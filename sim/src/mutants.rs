@@ -63,6 +63,7 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
         Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],
+        Bug::FailureRefused => &[Invariant::Refused],
         Bug::SeqWithHoles => &[Invariant::DenseLog],
         // A client that is given an event too early or leaves one out gives its node up.
         Bug::ResumeFromHead | Bug::QueueDrops => &[Invariant::Contiguous, Invariant::Readable],

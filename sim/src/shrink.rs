@@ -75,7 +75,7 @@ impl Shrinker {
     fn takes(&mut self, candidate: &Plan) -> bool {
         let topology = &candidate.topology;
         // Without a node that anyone reaches nothing is to be expected.
-        let hubs = topology.hubs - u32::from(candidate.lost.is_some());
+        let hubs = topology.hubs.saturating_sub(u32::from(candidate.lost.is_some()));
         if *candidate == self.best || topology.clients.is_empty() || hubs == 0 {
             return false;
         }

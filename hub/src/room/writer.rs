@@ -179,6 +179,7 @@ async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
 fn refuse(answers: Vec<oneshot::Sender<Answer>>, error: &StoreError) {
     tracing::error!(%error, operations = answers.len(), "failed to commit a batch");
     let refusal = match error {
+        _ if planted::has(Bug::FailureRefused) => SubmitError::Rejected(Rejection::NotMember),
         StoreError::Unavailable(_) | StoreError::Unknown(_) => SubmitError::Unavailable,
         StoreError::Internal(_) => SubmitError::Internal,
     };

@@ -250,11 +250,7 @@ fn say(judge: &Shared, handle: &Handle, index: u32, room: RoomId, padding: usize
         drop(judge);
         let Ok(client_id) = client.send_message(room, content.clone(), None, written_at, at) else { return };
         let mut judge = shared.lock();
-        judge.look(room);
-        let user = judge.client(index).user;
-        judge.log.say(client_id, name, user, room, content);
-        judge.client(index).names.insert(client_id, name);
-        judge.tell(Lane::Client(index), What::Said { name, room });
+        judge.say(index, client_id, name, room, content);
     });
 }
 
@@ -277,10 +273,7 @@ fn say_odd(judge: &Shared, handle: &Handle, index: u32, room: RoomId, odd: Odd) 
                 judge.fail(Invariant::Readable, format!("client{index} may say something that is {odd:?}"));
             }
             Ok(client_id) => {
-                let user = judge.client(index).user;
-                judge.log.say(client_id, name, user, room, content);
-                judge.client(index).names.insert(client_id, name);
-                judge.tell(Lane::Client(index), What::Said { name, room });
+                judge.say(index, client_id, name, room, content);
             }
             Err(refused) => {
                 let text = format!("may not say something odd: {refused}");

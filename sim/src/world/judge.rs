@@ -154,6 +154,16 @@ impl Judge {
         }
     }
 
+    /// A client says something in a room, of which the log is read first: what happened before is no reason for
+    /// what follows.
+    pub fn say(&mut self, index: u32, client_id: ClientId, name: Name, room: RoomId, text: String) {
+        self.look(room);
+        let user = self.client(index).user;
+        self.log.say(client_id, name, user, room, text);
+        self.client(index).names.insert(client_id, name);
+        self.tell(Lane::Client(index), What::Said { name, room });
+    }
+
     fn note_stored(&mut self, seen: Vec<Seen>) {
         for Seen { name, room, seq, kind } in seen {
             if room.0 > self.terms.rooms {

@@ -1,7 +1,7 @@
 //! What is known of rooms: unread counts, heads, names, members.
 
 use super::rig::*;
-
+use protocol::client::{Config, Persisted};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -257,8 +257,8 @@ fn many_changes_at_once_are_told_once() {
 
 #[test]
 fn a_mark_that_the_node_does_not_confirm_is_told_again_until_it_does() {
-    let config = protocol::client::Config { answer_timeout: Duration::from_secs(5), ..config() };
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
+    let config = Config { answer_timeout: Duration::from_secs(5), ..config() };
+    let mut rig = rig_with(config, Persisted::default());
     rig.go_online();
     rig.run(In::Frame(1, message(1, 6, 4)));
     rig.check(&[
