@@ -16,12 +16,13 @@ use crate::clock::Clock;
 use crate::http::{self, Api, Pages, Peer, WithPeers};
 use crate::limits::RateLimits;
 use crate::limits::bounds::{REQUESTS_GRACE, REQUESTS_WIND_DOWN, SILENCE_GRACE, TASKS_GRACE};
+use crate::metrics::Metrics;
 use crate::presence::{Presence, PresenceTimes};
 use crate::random::Random;
-use crate::room::{Attendance, RoomLimits, Rooms, Sink, Writer};
+use crate::room::{self, Attendance, RoomLimits, Rooms, Sink, Writer};
 use crate::session::SessionConfig;
 use crate::store::Store;
-use crate::ws::{self, Connections, WsSettings};
+use crate::ws::{self, Connections, QueueLimits, WsSettings};
 use axum::serve::{Listener, ListenerExt};
 use ipnet::IpNet;
 use patient::Patient;
@@ -45,6 +46,8 @@ pub struct NodeSettings {
     pub rooms: RoomLimits,
     /// Most WebSocket connections.
     pub connections_max: usize,
+    /// How much waits to be written to each.
+    pub queue: QueueLimits,
     /// How long a connection may not read while something is to be written.
     pub slow_reader_timeout: Duration,
     /// How presence keeps time; the same as the leases were made with.
@@ -67,6 +70,7 @@ impl Default for NodeSettings {
             node: NodeId("hub".into()),
             rooms: RoomLimits::default(),
             connections_max: 15_000,
+            queue: QueueLimits::default(),
             slow_reader_timeout: Duration::from_secs(60),
             presence: PresenceTimes::default(),
             drain_grace: Duration::from_secs(10),
@@ -97,6 +101,8 @@ pub struct Deps {
     pub limits: Arc<RateLimits>,
     /// Is shown in a browser.
     pub pages: Arc<dyn Pages>,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
     /// How the node behaves.
     pub settings: NodeSettings,
 }
@@ -172,15 +178,16 @@ impl Node {
             Arc::clone(&deps.store),
             deps.settings.presence,
         );
-        let rooms = Rooms::new(
-            deps.settings.node.clone(),
-            Arc::clone(&deps.store),
-            Arc::clone(&deps.broker),
+        let rooms = Rooms::new(room::Parts {
+            node: deps.settings.node.clone(),
+            store: Arc::clone(&deps.store),
+            broker: Arc::clone(&deps.broker),
             attendance,
-            deps.settings.rooms,
-            tasks.clone(),
-            stop.clone(),
-        );
+            limits: deps.settings.rooms,
+            metrics: Arc::clone(&deps.metrics),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        });
         deps.broker.start(Arc::new(Sink(Arc::clone(&rooms))));
         tasks.spawn(Arc::clone(&rooms).run(fractions(Arc::clone(&deps.random))));
         tasks.spawn(Arc::clone(&rooms).run_presence(fractions(Arc::clone(&deps.random))));
@@ -245,6 +252,7 @@ fn ws_settings(settings: &NodeSettings, has_other_nodes: bool) -> WsSettings {
             resume_events_max: settings.resume_events_max,
         },
         connections_max: settings.connections_max,
+        queue: settings.queue,
         slow_reader_timeout: settings.slow_reader_timeout,
         drain_spread: if has_other_nodes { settings.drain_grace / 2 } else { Duration::ZERO },
         drain_grace: settings.drain_grace / 2,

@@ -63,12 +63,20 @@ bugs! {
     AckBeforeCommit = "ack-before-commit",
     /// An operation that the store did not take is answered as refused for good.
     FailureRefused = "failure-refused",
+    /// An operation other than a send is acknowledged before the store took it.
+    OperationLost = "operation-lost",
+    /// Any member may do what only admins may.
+    RoleNotAsked = "role-not-asked",
     /// Operations that say the same are taken for one.
     DedupByBody = "dedup-by-body",
     /// Only the last two names are known again.
     DedupWindow = "dedup-window",
     /// A room's numbers leave holes, as those of a sequence do when a transaction fails.
     SeqWithHoles = "seq-with-holes",
+    /// A room's numbers follow the node's clock.
+    SeqFromClock = "seq-from-clock",
+    /// Each node numbers a room's events by a count of its own.
+    SeqPerNode = "seq-per-node",
     /// What comes early is given out early.
     PushUnordered = "push-unordered",
     /// Other nodes are told under the key of another room.
@@ -93,8 +101,14 @@ bugs! {
     SilenceForEver = "silence-for-ever",
     /// A full queue to a connection drops what comes.
     QueueDrops = "queue-drops",
+    /// A connection takes whatever is new, however much waits to be written already.
+    QueueUnbounded = "queue-unbounded",
     /// A page of history holds one message too many.
     PageOffByOne = "page-off-by-one",
+    /// A page of history shows the text of what was deleted.
+    PageKeepsDeleted = "page-keeps-deleted",
+    /// The log keeps the text of what was deleted.
+    LogKeepsDeleted = "log-keeps-deleted",
     /// A connection that fell behind goes on one event too late.
     LagOffByOne = "lag-off-by-one",
     /// The users of a dead node stay online.

@@ -101,7 +101,8 @@ pub(crate) fn tally(work: &Work, options: Options) -> anyhow::Result<Tally> {
         let pause = if is_watched { PROGRESS } else { PROGRESS_LOGGED };
         if told.elapsed() >= pause {
             told = now();
-            progress(&tally, work.seeds.len(), began.elapsed(), is_watched);
+            let of = if options.ends.is_some() { String::new() } else { format!("/{}", work.seeds.len()) };
+            progress(&tally, &of, began.elapsed(), is_watched);
         }
     }
     drop(workers);
@@ -114,11 +115,11 @@ pub(crate) fn tally(work: &Work, options: Options) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-fn progress(tally: &Tally, seeds: usize, took: Duration, is_watched: bool) {
+fn progress(tally: &Tally, of: &str, took: Duration, is_watched: bool) {
     let rate = rate(tally.seeds, took);
     let (done, failures, marks) = (tally.seeds, tally.failures.len(), tally.marks.len());
     let line =
-        format!("{done}/{seeds} seeds · {rate:.1}/s · {failures} failed · {marks}/{} marks", Mark::ALL.len());
+        format!("{done}{of} seeds · {rate:.1}/s · {failures} failed · {marks}/{} marks", Mark::ALL.len());
     if is_watched {
         eprint!("\r\x1b[K{line}");
         // Nothing depends on its being seen.

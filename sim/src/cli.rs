@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use protocol::planted::Bug;
 use sim::history::Name;
+use sim::plan::Plan;
 use sim::report::{html, text};
 use sim::rng::fnv;
 use sim::run::{self, How};
@@ -286,7 +287,8 @@ fn shrink_plan(
     let (plan, path) = failure::plan(plan)?;
     println!("{}", shrink::size(&plan));
     let how = How { keeps_history: false, bug };
-    let (mut small, invariant) = shrink::shrink(&plan, how, runs).context("the plan does not fail")?;
+    let tell = |best: &Plan, runs: usize| println!("  after {runs} runs: {}", shrink::size(best));
+    let (mut small, invariant) = shrink::shrink(&plan, how, runs, tell).context("the plan does not fail")?;
     small.story = story.unwrap_or(plan.story);
     small.bug = bug.map(|bug| bug.name().to_owned()).or(plan.bug);
     let out = out.map_or_else(|| path.with_extension("small.json"), |out| failure::root().join(out));

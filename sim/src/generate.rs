@@ -146,6 +146,8 @@ fn knobs(rng: &mut Rng) -> Knobs {
         token_life: rng.pick(&[3, 10, 3_600, 3_600, 3_600]),
         store_latency: rng.pick(&[0, 1, 3, 10]),
         store_readers: number(rng.pick(&[1, 2, 8])),
+        queue_frames: usize::try_from(rng.pick(&[1, 4, 256, 256])).unwrap_or(1),
+        pull_events: usize::try_from(rng.pick(&[1, 4, 128, 128])).unwrap_or(1),
         ..Knobs::default()
     }
 }
@@ -198,6 +200,9 @@ const DRAWS: &[(u64, Draw)] = &[
             Intrusion::BadFrames,
             Intrusion::NameReused,
             Intrusion::ForeignRoom,
+            Intrusion::OddTexts,
+            Intrusion::ForgedToken,
+            Intrusion::OldToken,
             Intrusion::Silence,
         ]),
     }),
@@ -299,7 +304,7 @@ fn draw_fault(
         8 => Harm::Drain { hub },
         9 => {
             let step = rng.pick(&[-20_000, -3_000, 500, 3_000, 20_000]);
-            Harm::Clock { hub, step, drift: rng.pick(&[0, 500, -500]) }
+            Harm::Clock { hub, step, drift: rng.pick(&[0, 50_000, -50_000]) }
         }
         10 => {
             // One node after the other leaves and comes back.

@@ -27,6 +27,8 @@ macro_rules! marks {
 marks! {
     Reset = "a client was told that the gap is too wide to replay",
     Resumed = "a client that came back got what it had missed",
+    TurnedAway = "one with a token that is forged, or that has ended, was turned away",
+    Done = "something other than a message was done, and its effect was in the log",
     Retried = "a send was stored once and asked for again",
     UnackedStored = "a message was stored whose sender was not told before it lost the connection",
     LaterVersion = "an event of a later version took its place and showed nothing",

@@ -51,8 +51,7 @@ struct Row {
 /// What each bug breaks. A panic is no answer: it would come of anything.
 const fn breaks(bug: Bug) -> &'static [Invariant] {
     match bug {
-        Bug::RetryNotIdempotent => &[Invariant::NothingInvented, Invariant::StoredOnce],
-        Bug::DedupWindow => &[Invariant::StoredOnce],
+        Bug::RetryNotIdempotent | Bug::DedupWindow => &[Invariant::StoredOnce],
         Bug::NoSweep | Bug::TimerRearmed => {
             &[Invariant::Converges, Invariant::Revoked, Invariant::StateAgrees]
         }
@@ -62,9 +61,11 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         }
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
-        Bug::AckBeforeCommit | Bug::DedupByBody => &[Invariant::AckedIsDurable],
+        Bug::AckBeforeCommit | Bug::OperationLost | Bug::DedupByBody => &[Invariant::AckedIsDurable],
+        Bug::RoleNotAsked => &[Invariant::Allowed],
         Bug::FailureRefused => &[Invariant::Refused],
-        Bug::SeqWithHoles => &[Invariant::DenseLog],
+        Bug::SeqWithHoles | Bug::SeqFromClock => &[Invariant::DenseLog],
+        Bug::SeqPerNode => &[Invariant::AckedIsDurable, Invariant::OneOrder],
         // A client that is given an event too early or leaves one out gives its node up.
         Bug::ResumeFromHead | Bug::QueueDrops => &[Invariant::Contiguous, Invariant::Readable],
         Bug::PushUnordered | Bug::LagOffByOne => {
@@ -73,15 +74,16 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::ReplayBeforeJoining | Bug::ForeignCursor | Bug::LeaveNotAwaited => &[Invariant::RoomsApart],
         Bug::RevokedLives => &[Invariant::Revoked],
         Bug::SilenceForEver => &[Invariant::Bounded, Invariant::Intruders],
-        Bug::PageOffByOne => &[Invariant::HistoryIsLog],
+        Bug::PageOffByOne | Bug::PageKeepsDeleted => &[Invariant::HistoryIsLog],
+        Bug::LogKeepsDeleted => &[Invariant::Deleted],
         Bug::PresenceForEver => &[Invariant::Presence],
         Bug::NoHeartbeat => &[Invariant::Converges],
         Bug::NoJitter => &[Invariant::Spread],
-        Bug::TwoSessions | Bug::OutboxUnbounded => &[Invariant::Bounded],
+        Bug::TwoSessions | Bug::OutboxUnbounded | Bug::QueueUnbounded => &[Invariant::Bounded],
         Bug::CursorsNotTold => &[Invariant::NoSkips],
         Bug::CursorAhead => &[Invariant::CursorsAdvance, Invariant::Contiguous],
         Bug::DeliveredTwice => &[Invariant::Contiguous],
-        Bug::OutboxForgets => &[Invariant::Converges, Invariant::Bounded],
+        Bug::OutboxForgets => &[Invariant::Converges],
         Bug::UnreadOwn | Bug::MarksForgotten => &[Invariant::StateAgrees],
     }
 }

@@ -1,8 +1,12 @@
 //! What happens in a run, as data: a plan is generated from a seed, kept as a file, replayed and
 //! shrunk. Nothing is decided by dice while a run is under way but what `seed` and `net_seed` fix.
 
+mod fault;
+
+pub use fault::{Fault, Harm, Host};
+
+use hub::limits::bounds::{OUT_FRAMES_MAX, PULL_EVENTS_MAX};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +135,12 @@ pub struct Knobs {
     /// How many connections a node has for reading the store.
     #[serde(default = "store_readers")]
     pub store_readers: u32,
+    /// From so many frames that wait to be written a connection takes no more.
+    #[serde(default = "queue_frames")]
+    pub queue_frames: usize,
+    /// Most events of a room that a connection takes at a time.
+    #[serde(default = "pull_events")]
+    pub pull_events: usize,
     /// Whether nodes and clients are of an earlier version than what is written: reactions are events of a type
     /// that they do not know.
     #[serde(default)]
@@ -140,6 +150,16 @@ pub struct Knobs {
 /// What plans of before there was such a setting have.
 const fn store_readers() -> u32 {
     8
+}
+
+/// As many as a node's own.
+const fn queue_frames() -> usize {
+    OUT_FRAMES_MAX
+}
+
+/// As many as a node's own.
+const fn pull_events() -> usize {
+    PULL_EVENTS_MAX
 }
 
 /// As many as a browser's outbox holds.
@@ -172,6 +192,8 @@ impl Default for Knobs {
             token_life: 3_600,
             store_latency: 1,
             store_readers: store_readers(),
+            queue_frames: queue_frames(),
+            pull_events: pull_events(),
             earlier_version: false,
         }
     }
@@ -336,115 +358,14 @@ pub enum Intrusion {
     NameReused,
     /// Sends into a room that is not its user's.
     ForeignRoom,
+    /// Sends texts that are empty, that hold a NUL, or that are too long.
+    OddTexts,
+    /// Says hello with a token that someone else signed.
+    ForgedToken,
+    /// Says hello with a token that has ended.
+    OldToken,
     /// Says nothing.
     Silence,
-}
-
-/// Something that breaks, for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
-    /// From when, in milliseconds.
-    pub at: u64,
-    /// Until when.
-    pub until: u64,
-    /// What.
-    pub harm: Harm,
-}
-
-/// What can break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names of the fields say what they are")]
-pub enum Harm {
-    /// Nothing passes between two hosts.
-    Cut { a: Host, b: Host },
-    /// Nothing passes from one host to another; the other way it does.
-    CutOneWay { from: Host, to: Host },
-    /// What is sent between two hosts waits.
-    Stall { a: Host, b: Host },
-    /// What is sent between two hosts takes that long.
-    Slow { a: Host, b: Host, latency: u64 },
-    /// A process dies, and its system says goodbye for it; it comes back at the end.
-    Crash { host: Host },
-    /// A machine is gone without a word; it comes back at the end.
-    PowerCut { host: Host },
-    /// A client does not read.
-    SlowReader { client: u32 },
-    /// A node leaves in order; it comes back at the end.
-    Drain { hub: u32 },
-    /// A node's wall clock is wrong: by a step, and by so many parts per million.
-    Clock { hub: u32, step: i64, drift: i64 },
-    /// Redis forgets everything and drops every connection.
-    RedisRestart,
-    /// Redis answers nothing.
-    RedisStall,
-    /// Redis drops connections that subscribe, so many.
-    RedisKill { connections: u32 },
-    /// Redis loses publications, in percent.
-    RedisLoss { percent: u32 },
-    /// Redis drops connections that do not read fast enough.
-    RedisOutput { bytes: u32 },
-    /// Redis fails over to a replica that lacks the newest writes, so many.
-    RedisFailover { writes: u32 },
-    /// The store fails before it commits, so often.
-    StoreFails { calls: u32 },
-    /// The store commits, and its answer is lost, so often.
-    StoreLosesReplies { calls: u32 },
-    /// The store takes that long for each call.
-    StoreSlow { latency: u64 },
-    /// The store answers nothing.
-    StoreStall,
-    /// The store takes so many connections and no more.
-    StoreExhausted { connections: u32 },
-    /// The store restarts: what is under way fails, or its answer is lost.
-    StoreRestart,
-}
-
-/// A machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Host {
-    /// A node's.
-    Hub(u32),
-    /// That on which clients run.
-    Clients(u32),
-    /// That of Redis.
-    Redis,
-    /// That of the store.
-    Store,
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hub(number) => write!(f, "hub{number}"),
-            Self::Clients(number) => write!(f, "clients{number}"),
-            Self::Redis => f.write_str("redis"),
-            Self::Store => f.write_str("store"),
-        }
-    }
-}
-
-impl From<Host> for String {
-    fn from(host: Host) -> Self {
-        host.to_string()
-    }
-}
-
-impl TryFrom<String> for Host {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = |prefix| text.strip_prefix(prefix).and_then(|number: &str| number.parse().ok());
-        if text == "redis" {
-            return Ok(Self::Redis);
-        }
-        if text == "store" {
-            return Ok(Self::Store);
-        }
-        let host = number("hub").map(Self::Hub).or_else(|| number("clients").map(Self::Clients));
-        host.ok_or_else(|| format!("there is no host {text}"))
-    }
 }
 
 impl Plan {

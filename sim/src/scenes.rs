@@ -2,7 +2,7 @@
 //! which something can be lost. Seeds draw which scenes they have.
 
 use crate::generate::number;
-use crate::plan::{Act, Fault, Harm, Host, Knobs, Odd, Op, Topology};
+use crate::plan::{Act, Fault, Harm, Host, Intrusion, Knobs, Odd, Op, Topology, Way};
 use crate::rng::Rng;
 
 /// How often all nodes die or leave while people talk.
@@ -12,7 +12,11 @@ const DOUBT_PERCENT: u64 = 15;
 /// How often someone is let into a room and removed from it in quick succession.
 const TURNOVER_PERCENT: u64 = 30;
 /// How often someone reads while the store is gone.
-const UNKEPT_PERCENT: u64 = 10;
+const UNKEPT_PERCENT: u64 = 15;
+/// How often someone deletes what they said, and another looks at what was said before.
+const ERASURE_PERCENT: u64 = 10;
+/// How often someone claims to know a room that is not theirs, just while people speak there.
+const TRESPASS_PERCENT: u64 = 10;
 /// How often people are let into rooms just while someone speaks there, and then all is silent.
 const ARRIVAL_PERCENT: u64 = 15;
 
@@ -29,6 +33,12 @@ pub(crate) fn play(
     turnover(&mut Rng::new(seed, "turnover"), topology, length, ops, faults);
     if Rng::new(seed, "unkept").chance(UNKEPT_PERCENT) {
         unkept(topology, ops, faults);
+    }
+    if Rng::new(seed, "erasure").chance(ERASURE_PERCENT) {
+        erasure(topology, length, ops);
+    }
+    if Rng::new(seed, "trespass").chance(TRESPASS_PERCENT) {
+        trespass(topology, length, ops);
     }
     if topology.hubs > 1 && Rng::new(seed, "doubt").chance(DOUBT_PERCENT) {
         knobs.doorbells_lost = 0;
@@ -97,6 +107,41 @@ fn unkept(topology: &Topology, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     ops.sort_by_key(|op| op.at);
     faults.push(Fault { at: AT, until: AT + 300, harm: Harm::Crash { host: Host::Store } });
     faults.sort_by_key(|fault| fault.at);
+}
+
+/// Someone changes and deletes what they said, and another reads the room's newest page.
+fn erasure(topology: &Topology, length: u64, ops: &mut Vec<Op>) {
+    let begin = length / 2;
+    let Some(room) = topology.rooms.first() else { return };
+    let devices = (0..).zip(&topology.clients);
+    let mut members = devices.filter(|(_, device)| room.members.contains(&device.user));
+    let Some((speaker, _)) = members.next() else { return };
+    let reader = members.next().map_or(speaker, |(reader, _)| reader);
+    let acts = [
+        (speaker, Act::Say { room: 0, padding: 0 }),
+        (speaker, Act::Edit { room: 0 }),
+        (speaker, Act::Delete { room: 0 }),
+        (reader, Act::History { room: 0, back: 0, limit: 10, way: Way::Latest }),
+    ];
+    // Each after the one before was stored, if nothing is in the way.
+    ops.extend((0..).zip(acts).map(|(step, (client, act))| Op { at: begin + 700 * step, client, act }));
+    ops.sort_by_key(|op| op.at);
+}
+
+/// One who is in no way of a room resumes there, and listens while a member speaks.
+fn trespass(topology: &Topology, length: u64, ops: &mut Vec<Op>) {
+    let begin = length / 3;
+    let devices = || (0..).zip(&topology.clients);
+    for (number, room) in (0..).zip(&topology.rooms) {
+        let speaker = devices().find(|(_, device)| room.members.contains(&device.user));
+        let stranger = devices().find(|(_, device)| !room.members.contains(&device.user));
+        let (Some((speaker, _)), Some((stranger, _))) = (speaker, stranger) else { continue };
+        let (how, say) = (Intrusion::ForeignCursor, Act::Say { room: number, padding: 0 });
+        ops.push(Op { at: begin, client: stranger, act: Act::Intrude { room: number, how } });
+        ops.extend((1..4).map(|step| Op { at: begin + 500 * step, client: speaker, act: say }));
+        ops.sort_by_key(|op| op.at);
+        return;
+    }
 }
 
 /// Redis drops its subscribers while someone says something, or cannot get rid of what it has for them. Before

@@ -40,9 +40,15 @@ pub fn faults(plan: &Plan) -> usize {
     plan.faults.len() + usize::from(plan.lost.is_some())
 }
 
-/// Makes a plan that fails as small as it gets within so many runs. `None` if it does not fail.
+/// Makes a plan that fails as small as it gets within so many runs. `None` if it does not fail. After each round
+/// `tell` is told how small it is, and after how many runs.
 #[must_use]
-pub fn shrink(plan: &Plan, how: How, runs_max: usize) -> Option<(Plan, Invariant)> {
+pub fn shrink(
+    plan: &Plan,
+    how: How,
+    runs_max: usize,
+    mut tell: impl FnMut(&Plan, usize),
+) -> Option<(Plan, Invariant)> {
     let how = How { keeps_history: false, ..how };
     let report = run::run(plan, how);
     let (invariant, at) = report.violation().map(|violation| (violation.invariant, violation.at))?;
@@ -51,6 +57,7 @@ pub fn shrink(plan: &Plan, how: How, runs_max: usize) -> Option<(Plan, Invariant
     loop {
         let before = shrinker.best.clone();
         shrinker.round();
+        tell(&shrinker.best, shrinker.runs);
         if shrinker.best == before || shrinker.runs >= runs_max {
             return Some((shrinker.best, invariant));
         }

@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The media type of what [`Metrics::encode`] gives (OpenMetrics 1.0).
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +33,7 @@ pub struct Metrics {
     /// Open connections.
     pub connections: Gauge,
     connections_closed: Family<Closed, Counter>,
+    queue_frames_most: Gauge,
     /// Messages that were committed and acked.
     pub messages_acked: Counter,
     /// Other operations that were committed and acked.
@@ -64,6 +65,7 @@ impl Default for Metrics {
         Self {
             connections: Gauge::default(),
             connections_closed: Family::default(),
+            queue_frames_most: Gauge::default(),
             messages_acked: Counter::default(),
             operations_acked: Counter::default(),
             operations_rejected: Counter::default(),
@@ -101,6 +103,21 @@ impl Metrics {
         self.connections_closed.get_or_create(&Closed { code }).inc();
     }
 
+    /// Notes how many frames wait to be written to a connection that is given more.
+    pub fn note_queue(&self, frames: usize) {
+        let frames = i64::try_from(frames).unwrap_or(i64::MAX);
+        // Mostly it is no news, which costs a read of what all connections share.
+        if frames > self.queue_frames_most.get() {
+            self.queue_frames_most.inner().fetch_max(frames, Ordering::Relaxed);
+        }
+    }
+
+    /// The most frames that ever waited for one connection when it was given more.
+    #[must_use]
+    pub fn queue_frames_most(&self) -> u64 {
+        u64::try_from(self.queue_frames_most.get()).unwrap_or(0)
+    }
+
     /// All of it as text.
     #[must_use]
     pub fn encode(&self, now: &Now, store: Option<&Timings>) -> String {
@@ -122,6 +139,11 @@ impl Metrics {
             "connections_closed",
             "WebSockets that the hub closed, by close code",
             self.connections_closed.clone(),
+        );
+        registry.register(
+            "queue_frames_most",
+            "Most frames that ever waited for one connection when it was given more",
+            self.queue_frames_most.clone(),
         );
         registry.register_with_unit(
             "writer_batch",
@@ -202,6 +224,10 @@ mod tests {
         metrics.messages_acked.inc_by(3);
         metrics.batch.observe(3.0);
         metrics.count_closed(4002);
+        for frames in [3, 7, 2] {
+            metrics.note_queue(frames);
+        }
+        assert_eq!(metrics.queue_frames_most(), 7);
         let timings = Timings::default();
         timings.observe("append", Duration::from_millis(7), false);
         timings.observe("append", Duration::from_millis(7), true);
@@ -215,6 +241,7 @@ mod tests {
             "hub_messages_acked_total 3",
             "hub_writer_batch_operations_count 1",
             "hub_connections_closed_total{code=\"4002\"} 1",
+            "hub_queue_frames_most 7",
             "hub_draining 1",
             "hub_rings_bytes 12",
             "hub_broker_up 0",

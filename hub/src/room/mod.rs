@@ -56,6 +56,27 @@ impl Default for RoomLimits {
     }
 }
 
+/// What rooms need of their node.
+#[derive(Debug)]
+pub struct Parts {
+    /// The node's name.
+    pub node: NodeId,
+    /// Keeps the log.
+    pub store: Arc<dyn Store>,
+    /// Joins nodes.
+    pub broker: Arc<dyn Broker>,
+    /// Knows who is online.
+    pub attendance: Arc<Attendance>,
+    /// How much is kept in memory.
+    pub limits: RoomLimits,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// Carries the rooms' own tasks.
+    pub tasks: TaskTracker,
+    /// Ends these.
+    pub stop: CancellationToken,
+}
+
 /// The rooms and users of this node that have connections here.
 #[derive(Debug)]
 pub struct Rooms {
@@ -75,17 +96,10 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// A node's rooms. Its own tasks run on `tasks` until `stop`.
+    /// A node's rooms, none of them active yet.
     #[must_use]
-    pub fn new(
-        node: NodeId,
-        store: Arc<dyn Store>,
-        broker: Arc<dyn Broker>,
-        attendance: Arc<Attendance>,
-        limits: RoomLimits,
-        tasks: TaskTracker,
-        stop: CancellationToken,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { node, store, broker, attendance, limits, metrics, tasks, stop } = parts;
         let node = if planted::has(Bug::OneNodeName) { NodeId("hub".into()) } else { node };
         Arc::new(Self {
             node,
@@ -100,7 +114,7 @@ impl Rooms {
             stop,
             resync: tokio::sync::Notify::new(),
             attendance,
-            metrics: Arc::default(),
+            metrics,
         })
     }
 

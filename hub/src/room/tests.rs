@@ -1,9 +1,10 @@
 //! The fan-out's threads in many orders: connections come, read and go, writers of this node and of
 //! others publish, rooms and topics are given back, and a scheduler decides who takes the next
-//! step. No wake is lost, no event skipped, and nothing stays behind. Who waits for ever is found by
+//! step, of those orders that a sequentially consistent machine has: weaker ones are not tried. No wake is lost,
+//! no event skipped, and nothing stays behind. Who waits for ever is found by
 //! the scheduler: then nobody can take a step.
 
-use super::{Attendance, Bell, RingLimits, RoomLimits, Rooms, Sink};
+use super::{Attendance, Bell, Parts, RingLimits, RoomLimits, Rooms, Sink, Subscription};
 use crate::broker::{Broker, BrokerError, BrokerEvent, BrokerSink, Topic};
 use crate::limits::bounds::{LINGER, REORDER_WAIT};
 use crate::presence::local::LocalPresence;
@@ -72,6 +73,8 @@ struct World {
     wire: Arc<Wire>,
     rooms: Arc<Rooms>,
     room_id: RoomId,
+    /// Another room of the same connections, whose events ring the same bells.
+    other: RoomId,
     tasks: TaskTracker,
     names: Arc<AtomicU64>,
     /// How many readers have read all.
@@ -94,8 +97,16 @@ impl World {
         let limits =
             RoomLimits { ring: RingLimits { events_max, bytes_max: 1 << 20 }, rings_bytes_max: 1 << 20 };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let rooms =
-            Rooms::new(NodeId("here".into()), as_store, as_broker, attendance, limits, tasks.clone(), stop);
+        let rooms = Rooms::new(Parts {
+            node: NodeId("here".into()),
+            store: as_store,
+            broker: as_broker,
+            attendance,
+            limits,
+            metrics: Arc::default(),
+            tasks: tasks.clone(),
+            stop,
+        });
         let user = NewUser {
             username: "mira".into(),
             display_name: "Mira".into(),
@@ -110,12 +121,13 @@ impl World {
             wire,
             rooms,
             room_id: RoomId(0),
+            other: RoomId(0),
             tasks,
             names: Arc::default(),
             done: Arc::default(),
         };
-        let op = Op::CreateRoom { name: "races".into(), kind: RoomKind::Public, topic: String::new() };
-        world.room_id = world.append(op)[0].room_id;
+        world.room_id = world.make_room("races");
+        world.other = world.make_room("others");
         world
     }
 
@@ -127,9 +139,18 @@ impl World {
         outcome.expect("the writer may").events
     }
 
+    fn make_room(&self, name: &str) -> RoomId {
+        self.append(Op::CreateRoom { name: name.into(), kind: RoomKind::Public, topic: String::new() })[0]
+            .room_id
+    }
+
     fn send(&self) -> Vec<Event> {
+        self.send_to(self.room_id)
+    }
+
+    fn send_to(&self, room_id: RoomId) -> Vec<Event> {
         let op = RoomOp::Send { content: "x".into(), reply_to: None };
-        self.append(Op::InRoom { room_id: self.room_id, op })
+        self.append(Op::InRoom { room_id, op })
     }
 
     /// This node's writer: what it commits is in order here.
@@ -139,6 +160,7 @@ impl World {
             thread::yield_now();
             self.rooms.handle_committed(events);
         }
+        self.rooms.handle_committed(self.send_to(self.other));
     }
 
     /// Another node's writer: its publications come if this node is subscribed when they do, but for
@@ -162,23 +184,30 @@ impl World {
         }
     }
 
+    async fn attach(&self, room_id: RoomId, bell: &Arc<Bell>) -> Subscription {
+        loop {
+            // Time passes at once here: what takes a step too many has taken too long, and is asked again.
+            match self.rooms.attach(room_id, UserId(2), Arc::clone(bell)).await {
+                Ok(subscription) => return subscription,
+                Err(_) => shuttle::future::yield_now().await,
+            }
+        }
+    }
+
     /// A connection that reads from a cursor to another, and goes; where it stopped.
     async fn read(&self, mut cursor: Seq, until: Seq) -> Seq {
         let bell = Arc::new(Bell::default());
-        let subscription = loop {
-            // Time passes at once here: what takes a step too many has taken too long, and is asked again.
-            match self.rooms.attach(self.room_id, UserId(2), Arc::clone(&bell)).await {
-                Ok(subscription) => break subscription,
-                Err(_) => shuttle::future::yield_now().await,
-            }
-        };
+        let _other = self.attach(self.other, &bell).await;
+        let subscription = self.attach(self.room_id, &bell).await;
         loop {
             let events = match subscription.read(cursor, 2, usize::MAX) {
                 RingRead::Events { events, is_all } => {
                     if events.is_empty() {
                         assert!(is_all, "nothing new, and yet not all");
-                        bell.wait().await;
-                        drop(bell.take());
+                        // A ring of the other room is no answer: it would hide that this one's was lost.
+                        while !bell.take().rooms.contains(&self.room_id) {
+                            bell.wait().await;
+                        }
                     }
                     events.into_iter().map(|event| event.event).collect()
                 }

@@ -150,9 +150,12 @@ async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
     if planted::has(Bug::PublishBeforeCommit) {
         wrong::publish(store, rooms, &batch).await;
     }
+    let answers =
+        if planted::has(Bug::OperationLost) { wrong::acknowledge(&batch, answers) } else { answers };
     let result = tokio::time::timeout(COMMIT_DEADLINE, store.append(batch)).await;
     let result = result.unwrap_or_else(|_| Err(StoreError::Unknown("commit took too long".into())));
     let outcomes = match result {
+        Ok(outcomes) if planted::has(Bug::SeqPerNode) => wrong::renumber(&rooms.node, outcomes),
         Ok(outcomes) => outcomes,
         Err(error) => {
             metrics.operations_failed.inc_by(answers.len() as u64);

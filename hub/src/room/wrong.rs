@@ -4,9 +4,9 @@
 use super::Rooms;
 use super::writer::Answer;
 use crate::broker::Topic;
-use crate::store::{Append, Committed, CommittedMessage, Op, RoomOp, Store};
+use crate::store::{Append, Committed, CommittedMessage, Event, Op, Outcome, RoomOp, Store};
 use protocol::planted::{self, Bug};
-use protocol::{ClientId, MessageId, MessageNo, RoomId, Seq, UserId};
+use protocol::{ClientId, MessageId, MessageNo, NodeId, RoomId, Seq, UserId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot;
@@ -20,13 +20,15 @@ thread_local! {
     static FIRSTS: RefCell<BTreeMap<(UserId, String), ClientId>> = const { RefCell::new(BTreeMap::new()) };
     static NAMES: RefCell<(BTreeSet<ClientId>, VecDeque<ClientId>)> =
         const { RefCell::new((BTreeSet::new(), VecDeque::new())) };
+    static ASKED: RefCell<BTreeSet<ClientId>> = const { RefCell::new(BTreeSet::new()) };
     static LAST: Cell<u64> = const { Cell::new(0) };
+    static HEADS: RefCell<BTreeMap<(NodeId, RoomId), Seq>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Gives an operation another name than its asker gave it.
 pub(super) fn rename(append: &mut Append) {
     let name = append.client_id;
-    if planted::has(Bug::RetryNotIdempotent) {
+    if planted::has(Bug::RetryNotIdempotent) && ASKED.with_borrow_mut(|asked| !asked.insert(name)) {
         append.client_id = another(name);
     }
     if planted::has(Bug::DedupByBody) {
@@ -82,6 +84,22 @@ pub(super) async fn answer(
     rest
 }
 
+/// Acknowledges whatever is not a send, with nothing done yet; the answers that wait for that.
+pub(super) fn acknowledge(
+    batch: &[Append],
+    answers: Vec<oneshot::Sender<Answer>>,
+) -> Vec<oneshot::Sender<Answer>> {
+    let early = |(append, answer): (&Append, oneshot::Sender<Answer>)| match &append.op {
+        Op::InRoom { op: RoomOp::Send { .. }, .. } | Op::CreateRoom { .. } => answer,
+        Op::InRoom { room_id, .. } => {
+            let done = Committed { room_id: *room_id, seq: Seq(1), message: None, events: Vec::new() };
+            answer.send(Ok(done)).ok();
+            oneshot::channel().0
+        }
+    };
+    batch.iter().zip(answers).map(early).collect()
+}
+
 /// Tells other nodes of sends as if they were committed, with the numbers that they would get if nobody else
 /// said anything.
 pub(super) async fn publish(store: &dyn Store, rooms: &Rooms, batch: &[Append]) {
@@ -96,6 +114,33 @@ pub(super) async fn publish(store: &dyn Store, rooms: &Rooms, batch: &[Append]) 
         });
         rooms.broker.publish(Topic::Room(*room_id), event.to_string().into());
     }
+}
+
+/// Gives events the numbers that they would have if this node alone wrote to their rooms, since it first did.
+pub(super) fn renumber(node: &NodeId, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    for committed in outcomes.iter_mut().flatten() {
+        for event in &mut committed.events {
+            let seq = HEADS.with_borrow_mut(|heads| {
+                let head = heads.entry((node.clone(), event.room_id)).or_insert(Seq(event.seq.0 - 1));
+                *head = head.next();
+                *head
+            });
+            *event = numbered(event, seq);
+        }
+        committed.seq = committed.events.first().map_or(committed.seq, |event| event.seq);
+    }
+    outcomes
+}
+
+/// The event under another number.
+fn numbered(event: &Event, seq: Seq) -> Event {
+    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(&event.json) else { return event.clone() };
+    for field in ["seq", "latest_seq"] {
+        if let Some(number) = value.get_mut(field) {
+            *number = seq.0.into();
+        }
+    }
+    Event { seq, json: value.to_string().into(), ..event.clone() }
 }
 
 /// The event that comes next in a room, as far as one can tell.

@@ -66,6 +66,7 @@ impl Deps {
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&config.rates)),
             pages,
+            metrics: Arc::default(),
             settings,
         })
     }

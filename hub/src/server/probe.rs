@@ -38,7 +38,9 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    // In one piece: who answers the first of several and hangs up resets the connection.
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -54,10 +56,13 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let answering = std::thread::spawn(move || {
             let (mut peer, _) = listener.accept().unwrap();
-            let mut asked = [0; 256];
-            let length = peer.read(&mut asked).unwrap();
+            let (mut asked, mut byte) = (Vec::new(), [0]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                peer.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
             peer.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8_lossy(&asked[..length]).into_owned()
+            String::from_utf8_lossy(&asked).into_owned()
         });
         // As it is set in an image.
         let result = probe(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));

@@ -5,7 +5,7 @@ use super::Connections;
 use super::in_flight::{Done, InFlight};
 use super::outgoing::Outgoing;
 use crate::limits::Limiter;
-use crate::limits::bounds::{CLOSE_TIMEOUT, IN_FLIGHT_MAX, PULL_BYTES_MAX, PULL_EVENTS_MAX, QUESTIONS_MAX};
+use crate::limits::bounds::{CLOSE_TIMEOUT, IN_FLIGHT_MAX, PULL_BYTES_MAX, QUESTIONS_MAX};
 use crate::room::ring::{RingEvent, RingRead};
 use crate::room::{Bell, Present, Subscription, UserStream, Watch};
 use crate::session::{Admission, Session};
@@ -25,7 +25,8 @@ use tokio_tungstenite::tungstenite;
 /// Drives a connection until it ends.
 pub(super) async fn run(socket: WebSocket, node: Arc<Connections>) {
     let (sink, stream) = socket.split();
-    let mut connection = Connection::new(node, Outgoing::new(sink));
+    let out = Outgoing::new(sink, node.settings.queue.frames_max);
+    let mut connection = Connection::new(node, out);
     let code = connection.serve(stream).await;
     if let Some(code) = code {
         connection.node.rooms.metrics().count_closed(code.code());
@@ -46,6 +47,8 @@ pub(super) struct Connection {
     pub(super) login: Option<LoginId>,
     pub(super) in_flight: InFlight,
     pub(super) out: Outgoing,
+    /// Frames for the user did not fit: what they told is read again once there is room.
+    reload_due: bool,
     limiter: Limiter,
     /// Reading waits until then: a rate limit slows down, it loses nothing.
     read_at: Option<Instant>,
@@ -74,6 +77,7 @@ impl Connection {
             login: None,
             in_flight: InFlight::default(),
             out,
+            reload_due: false,
             limiter,
             read_at: None,
             lagging: None,
@@ -88,6 +92,7 @@ impl Connection {
         let node = Arc::clone(&self.node);
         let mut drain = pin!(node.drain.cancelled());
         loop {
+            self.reload_if_due();
             self.act();
             self.pull();
             self.pull_presence();
@@ -185,11 +190,15 @@ impl Connection {
             self.session.handle_user_changed();
         }
         for frame in rung.user_frames.iter().filter(|_| lives) {
-            self.out.push_shared(frame);
+            if self.takes_more() {
+                self.out.push_shared(frame);
+            } else {
+                self.reload_due = true;
+            }
         }
         // What may be lost is lost first.
         for frame in rung.ephemeral_frames.iter().filter(|_| lives) {
-            if self.out.has_room() {
+            if self.takes_more() {
                 self.out.push_shared(frame);
             }
         }
@@ -209,6 +218,22 @@ impl Connection {
         }
     }
 
+    /// Whether there is room for more that is new; how much waits already is noted.
+    fn takes_more(&self) -> bool {
+        let takes = self.out.has_room();
+        if takes {
+            self.node.rooms.metrics().note_queue(self.out.len());
+        }
+        takes
+    }
+
+    fn reload_if_due(&mut self) {
+        if self.reload_due && self.out.has_room() {
+            self.reload_due = false;
+            self.session.handle_user_changed();
+        }
+    }
+
     /// Does what the session asks for.
     fn act(&mut self) {
         while let Some(action) = self.session.poll_action() {
@@ -218,7 +243,7 @@ impl Connection {
 
     /// Takes what is new in the session's rooms until there is enough to write.
     fn pull(&mut self) {
-        while self.out.has_room() && self.ends.is_none() {
+        while self.takes_more() && self.ends.is_none() {
             let Some((room_id, after)) = self.session.poll_pull() else { return };
             if self.lagging == Some(room_id) {
                 self.session.handle_page_sent(room_id);
@@ -231,7 +256,7 @@ impl Connection {
                 self.session.handle_up_to_date(room_id);
                 continue;
             };
-            match subscription.read(after, PULL_EVENTS_MAX, PULL_BYTES_MAX) {
+            match subscription.read(after, self.node.settings.queue.pull_events_max, PULL_BYTES_MAX) {
                 RingRead::Events { events, is_all } => {
                     self.admit_all(events);
                     if is_all {
@@ -254,7 +279,7 @@ impl Connection {
     /// Takes what is new in watched rooms: after all events, and only while there is room. Who is slow
     /// gets the newest state once, not each change.
     fn pull_presence(&mut self) {
-        while self.out.has_room()
+        while self.takes_more()
             && let Some(room_id) = self.presence_due.pop_first()
         {
             if let Some(frame) = self.watches.get_mut(&room_id).and_then(Watch::read) {

@@ -8,7 +8,9 @@ mod perform;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::limits::RateLimits;
-use crate::limits::bounds::{FRAME_READ_BYTES_MAX, PAGE_READS_MAX, READ_BUFFER_BYTES};
+use crate::limits::bounds::{
+    FRAME_READ_BYTES_MAX, OUT_FRAMES_MAX, PAGE_READS_MAX, PULL_EVENTS_MAX, READ_BUFFER_BYTES,
+};
 use crate::random::Random;
 use crate::room::{Rooms, Writer};
 use crate::session::SessionConfig;
@@ -27,6 +29,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How much of what is new waits to be written to one connection: what is over that stays in the room's ring
+/// and in the store.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// From so many waiting frames on the connection takes no more, and reads no more of its client's.
+    pub frames_max: usize,
+    /// Most events that it takes of a room at a time.
+    pub pull_events_max: usize,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { frames_max: OUT_FRAMES_MAX, pull_events_max: PULL_EVENTS_MAX }
+    }
+}
+
 /// How connections behave.
 #[derive(Clone, Debug)]
 pub struct WsSettings {
@@ -34,6 +52,8 @@ pub struct WsSettings {
     pub session: SessionConfig,
     /// Most connections of this node; more are refused with 503.
     pub connections_max: usize,
+    /// How much waits for each.
+    pub queue: QueueLimits,
     /// How long a connection may not read while something is to be written.
     pub slow_reader_timeout: Duration,
     /// Over how long the `drain` frames of a leaving node are spread; zero when there is no other

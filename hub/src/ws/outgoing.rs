@@ -1,7 +1,7 @@
 //! What a connection has to write: taken frame by frame, written with one flush, and never waited
 //! for while something else could be done.
 
-use crate::limits::bounds::{OUT_BYTES_MAX, OUT_FRAMES_MAX};
+use crate::limits::bounds::OUT_BYTES_MAX;
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
@@ -20,19 +20,26 @@ use tokio::time::Instant;
 pub(super) struct Outgoing {
     sink: SplitSink<WebSocket, Message>,
     frames: VecDeque<Message>,
+    /// From so many waiting frames on it takes no more.
+    frames_max: usize,
     bytes: usize,
     /// Since when something is to be written and the peer has not taken all of it.
     busy_since: Option<Instant>,
 }
 
 impl Outgoing {
-    pub(super) const fn new(sink: SplitSink<WebSocket, Message>) -> Self {
-        Self { sink, frames: VecDeque::new(), bytes: 0, busy_since: None }
+    pub(super) const fn new(sink: SplitSink<WebSocket, Message>, frames_max: usize) -> Self {
+        Self { sink, frames: VecDeque::new(), frames_max, bytes: 0, busy_since: None }
+    }
+
+    /// How many frames wait to be written.
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
     }
 
     /// Whether it takes more frames.
     pub(super) fn has_room(&self) -> bool {
-        self.frames.len() < OUT_FRAMES_MAX && self.bytes < OUT_BYTES_MAX
+        planted::has(Bug::QueueUnbounded) || self.frames.len() < self.frames_max && self.bytes < OUT_BYTES_MAX
     }
 
     /// Whether something is to be written.

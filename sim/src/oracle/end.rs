@@ -15,6 +15,9 @@ pub fn lacks(store: &dyn Store, log: &Log, page: &Page, user: UserId) -> Option<
     if let Some(message) = page.waiting().next() {
         return Some(format!("still has {} in its outbox: {:?}", message.client_id, message.delivery));
     }
+    if page.unanswered() > 0 {
+        return Some(format!("still waits for {} pages", page.unanswered()));
+    }
     let rooms = now(store.rooms_of(user));
     if !rooms.iter().map(|room| room.id).eq(page.rooms.keys().copied()) {
         let shown: Vec<_> = page.rooms.keys().map(|id| id.0).collect();

@@ -1,5 +1,6 @@
 //! The store's log as the oracle reads it: every event once, judged when it is first seen.
 
+use super::effect::Asked;
 use super::room::RoomLog;
 use super::said::{Sayings, shorten};
 use super::{Check, hold};
@@ -77,8 +78,42 @@ impl Log {
         Ok(())
     }
 
+    /// An operation that was acknowledged took effect, as far as the log was read.
+    ///
+    /// # Errors
+    /// Where it did not.
+    pub fn check_done(&self, asked: &Asked, client_id: ClientId, room_id: RoomId) -> Check {
+        let shows = self.rooms.get(&room_id).is_some_and(|room| room.shows(asked, client_id));
+        let user = asked.user;
+        hold!(
+            shows,
+            AckedIsDurable,
+            "user {user} is told that {:?} was done, which it was not",
+            asked.operation
+        );
+        Ok(())
+    }
+
+    /// An operation of one who was a member all the while is not refused as that of no member.
+    ///
+    /// # Errors
+    /// Where it was.
+    pub fn check_not_done(&self, asked: &Asked, room_id: RoomId, code: ErrorCode) -> Check {
+        let Asked { operation, user, head } = asked;
+        let was_member = self.rooms.get(&room_id).is_some_and(|room| room.is_member_after(*user, *head));
+        hold!(
+            code != ErrorCode::NotMember
+                || !was_member
+                || !self.stayed(*user, room_id, *head, self.head(room_id)),
+            Refused,
+            "user {user} is refused {operation:?} as no member of room {room_id}, and was one all the while"
+        );
+        Ok(())
+    }
+
     /// The newest event that was read of a room.
-    fn head(&self, room_id: RoomId) -> Seq {
+    #[must_use]
+    pub fn head(&self, room_id: RoomId) -> Seq {
         self.rooms.get(&room_id).and_then(|room| room.events.last()).map_or(Seq(0), RoomEvent::seq)
     }
 
@@ -140,6 +175,7 @@ impl Log {
             DenseLog,
             "room {room_id} has event {seq} where {expected} belongs"
         );
+        room.roles.check(event)?;
         match event {
             RoomEvent::NewMessage(message) => {
                 room.numbers.insert(message.message_id, room.messages.len());

@@ -1,9 +1,11 @@
 //! Judges a run while it goes on: each thing that a client is told is held against the store's log
 //! and against what it was told before. Stops at the first that is wrong.
 
+pub mod effect;
 pub mod end;
 pub mod log;
 pub mod page;
+mod roles;
 mod room;
 pub mod said;
 
@@ -39,6 +41,7 @@ invariants! {
     CursorsAdvance = "a cursor that is kept never goes back, nor ahead of what was delivered",
     Deleted = "what was deleted is not kept",
     Stays = "who is a member and stays one is not told that the room is gone",
+    Allowed = "nobody does what their role in a room does not allow",
     Refused = "what is refused for good is refused for a reason",
     Kept = "what a client needs to go on, it keeps",
     HistoryIsLog = "a page of history is what the log says",
@@ -49,7 +52,7 @@ invariants! {
     Readable = "a client can read every frame, and no node takes a client's frame for a violation",
     Bounded = "queues keep to their bounds, and what is held for clients is let go of when they are gone",
     NoSkips = "no event is skipped that a node could have replayed",
-    Prompt = "before anything breaks, who is connected is told at once",
+    Prompt = "before anything breaks, who is connected is told at once, and by a sweep when only Redis is broken",
     Spread = "clients that lost their node do not come back in step",
     NoPanic = "nothing panics",
     NoErrors = "nothing is logged as an error but what a fault explains",

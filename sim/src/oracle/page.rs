@@ -277,6 +277,17 @@ impl Page {
         self.asked.insert(request, (anchor, limit));
     }
 
+    /// A page will not come.
+    pub fn failed(&mut self, request: RequestId) {
+        self.asked.remove(&request);
+    }
+
+    /// How many pages were asked for, of which nothing came.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.asked.len()
+    }
+
     /// A page came: what was asked for.
     ///
     /// # Errors

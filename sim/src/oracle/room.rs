@@ -1,6 +1,7 @@
 //! One room of the log, as the oracle read it.
 
 use super::log::text_of;
+use super::roles::Roles;
 use super::said::shorten;
 use super::{Check, hold};
 use protocol::model::Message;
@@ -19,6 +20,7 @@ pub(super) struct RoomLog {
     /// By number: the message's id, its event, and its texts.
     pub(super) messages: Vec<(MessageId, Seq, Texts)>,
     pub(super) numbers: BTreeMap<MessageId, usize>,
+    pub(super) roles: Roles,
 }
 
 impl RoomLog {

@@ -2,6 +2,7 @@
 //! a line from the one who said it to the store and to everyone who got it.
 
 use crate::history::{Entry, Lane, Name, What};
+use crate::oracle::Violation;
 use crate::plan::{Harm, Host, Plan};
 use crate::run::Report;
 use crate::shrink;
@@ -39,6 +40,9 @@ pub fn page(plan: &Plan, report: &Report) -> String {
     page.faults(last);
     page.messages(entries);
     page.dots(entries);
+    if let Some(violation) = report.violation() {
+        page.violation(violation);
+    }
     page.names();
     let width = page.x(last) + 40;
     let height = TOP + page.lanes.len() as u64 * LANE_HEIGHT + 20;
@@ -98,6 +102,15 @@ impl Page<'_> {
             self.draw(&format_args!("<text class=name x=8 y={}>{name}</text>", y + 4));
         }
         self.draw(&format_args!("</g>"));
+    }
+
+    /// A line through all lanes where something was wrong.
+    fn violation(&mut self, violation: &Violation) {
+        let (x, bottom) = (self.x(violation.at), TOP + self.lanes.len() as u64 * LANE_HEIGHT);
+        let title = escape(&violation.to_string());
+        self.draw(&format_args!(
+            "<line class=violation x1={x} x2={x} y1=20 y2={bottom}><title>{title}</title></line>"
+        ));
     }
 
     fn faults(&mut self, last: u64) {
@@ -179,27 +192,10 @@ fn touched(plan: &Plan, harm: Harm) -> Vec<String> {
         }
         Host::Hub(_) | Host::Redis | Host::Store => vec![host.to_string()],
     };
-    match harm {
-        Harm::Cut { a, b }
-        | Harm::CutOneWay { from: a, to: b }
-        | Harm::Stall { a, b }
-        | Harm::Slow { a, b, .. } => [lanes(a), lanes(b)].concat(),
-        Harm::Crash { host } | Harm::PowerCut { host } => lanes(host),
-        Harm::SlowReader { client } => vec![format!("client{client}")],
-        Harm::Drain { hub } | Harm::Clock { hub, .. } => lanes(Host::Hub(hub)),
-        Harm::RedisRestart
-        | Harm::RedisStall
-        | Harm::RedisKill { .. }
-        | Harm::RedisLoss { .. }
-        | Harm::RedisOutput { .. }
-        | Harm::RedisFailover { .. } => vec!["redis".to_owned()],
-        Harm::StoreFails { .. }
-        | Harm::StoreLosesReplies { .. }
-        | Harm::StoreSlow { .. }
-        | Harm::StoreStall
-        | Harm::StoreExhausted { .. }
-        | Harm::StoreRestart => vec!["store".to_owned()],
+    if let Harm::SlowReader { client } = harm {
+        return vec![format!("client{client}")];
     }
+    harm.hosts().into_iter().flat_map(lanes).collect()
 }
 
 fn escape(text: &str) -> String {

@@ -116,8 +116,7 @@ impl World<'_> {
     fn operate(&self, handle: &Handle, index: u32, operation: Option<Operation>) {
         let Some(operation) = operation else { return };
         self.did(index, &format!("asks for {operation:?}"));
-        // Too many at a time are refused, which is all right here.
-        ask(handle, move |client, now| drop(client.operate(operation, now)));
+        operate(&self.judge, handle, index, operation);
     }
 
     fn on_own(
@@ -294,7 +293,17 @@ fn edit(judge: &Shared, handle: &Handle, index: u32, room: RoomId) {
         (name.text(room, 0), newest)
     };
     let operation = Operation::EditMessage { room_id: room, message_id: newest, content };
-    ask(handle, move |client, now| drop(client.operate(operation, now)));
+    operate(judge, handle, index, operation);
+}
+
+fn operate(judge: &Shared, handle: &Handle, index: u32, operation: Operation) {
+    let shared = judge.clone();
+    ask(handle, move |client, now| {
+        // Too many at a time are refused, which is all right here.
+        if let Ok(client_id) = client.operate(operation.clone(), now) {
+            shared.lock().ask(index, client_id, operation);
+        }
+    });
 }
 
 fn mark_read(client: &mut Client, room_id: RoomId, unread: u64, now: Now) {

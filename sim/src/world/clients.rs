@@ -173,10 +173,15 @@ impl Tokens for Mint {
 /// A token of a user's login that lives so many seconds.
 #[must_use]
 pub(super) fn token(user: UserId, login: LoginId, life: u64) -> String {
+    signed(user, login, life.cast_signed(), SECRET)
+}
+
+/// A token by this secret that lives so many seconds, or ended so many seconds ago.
+pub(super) fn signed(user: UserId, login: LoginId, life: i64, secret: &[u8]) -> String {
     let now = (entropy::EPOCH + entropy::elapsed()).as_secs();
     let claims = json!({
         "sub": user.to_string(), "name": user.to_string(), "jti": login.0.to_string(), "sid": login.0.to_string(),
-        "iat": now, "exp": now + life,
+        "iat": now, "exp": now.saturating_add_signed(life),
     });
-    encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET)).expect("the claims are JSON")
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(secret)).expect("the claims are JSON")
 }

@@ -16,6 +16,7 @@ use hub::broker::redis_url::RedisUrl;
 use hub::clock::Clock;
 use hub::http::NoPages;
 use hub::limits::{RateLimits, Rates};
+use hub::metrics::Metrics;
 use hub::presence::local::LocalPresence;
 use hub::presence::redis::RedisPresence;
 use hub::presence::{Incarnation, Presence, PresenceTimes};
@@ -23,6 +24,7 @@ use hub::random::Random;
 use hub::room::{RingLimits, RoomLimits};
 use hub::server::{Deps, NodeSettings, serve};
 use hub::store::{Store, StoreError};
+use hub::ws::QueueLimits;
 use parking_lot::Mutex;
 use protocol::{NodeId, Timestamp};
 use std::sync::{Arc, Weak};
@@ -54,6 +56,8 @@ pub(super) struct State {
     pub(super) skew: Skew,
     /// The present run's broker.
     pub(super) broker: Option<Weak<dyn Broker>>,
+    /// What the present run counts.
+    pub(super) metrics: Arc<Metrics>,
     /// The tasks that it had before there were clients, and those that it has now.
     pub(super) tasks: (usize, usize),
 }
@@ -104,6 +108,7 @@ pub(super) async fn run(hub: Hub) -> turmoil::Result {
         let mut state = hub.state.lock();
         state.runs += 1;
         state.shutdown = shutdown.clone();
+        state.metrics = Arc::default();
         state.runs
     };
     let listener = Listener::bind(hub.net.clone(), HUB_PORT).await?;
@@ -155,6 +160,7 @@ impl Hub {
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&Rates::OFF)),
             pages: Arc::new(NoPages),
+            metrics: Arc::clone(&self.state.lock().metrics),
             settings,
         })
     }
@@ -187,6 +193,7 @@ impl Hub {
         NodeSettings {
             node: NodeId(Host::Hub(self.number).to_string()),
             rooms: RoomLimits { ring, rings_bytes_max: knobs.ring_bytes },
+            queue: QueueLimits { frames_max: knobs.queue_frames, pull_events_max: knobs.pull_events },
             slow_reader_timeout: millis(knobs.slow_reader),
             drain_grace: millis(knobs.drain_grace),
             idle_timeout: millis(knobs.idle_timeout),

@@ -2,7 +2,7 @@
 //! get nothing that is not its user's.
 
 use super::World;
-use super::clients::{Site, token};
+use super::clients::{SECRET, Site, signed};
 use super::judge::{Shared, now};
 use crate::history::{Lane, Name, What};
 use crate::marks::{Mark, sometimes};
@@ -13,6 +13,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use loadgen::socket::{Dial, Stream};
 use protocol::codec::Incoming;
 use protocol::frame::server::ServerMessage;
+use protocol::limits::CONTENT_BYTES_MAX;
 use protocol::{ClientId, CloseCode, ErrorCode, RoomId, Seq, UserId};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -86,7 +87,18 @@ pub(super) fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusi
     let visit = Visit {
         site: world.site.clone(),
         user,
-        token: token(user, login, 600),
+        token: match how {
+            Intrusion::ForgedToken => signed(user, login, 600, b"a secret that no node has"),
+            Intrusion::OldToken => signed(user, login, -600, SECRET),
+            Intrusion::FutureCursor
+            | Intrusion::OldCursor
+            | Intrusion::ForeignCursor
+            | Intrusion::BadFrames
+            | Intrusion::NameReused
+            | Intrusion::ForeignRoom
+            | Intrusion::OddTexts
+            | Intrusion::Silence => signed(user, login, 600, SECRET),
+        },
         room,
         how,
         hub: hub.to_string(),
@@ -149,9 +161,13 @@ impl Visit {
         let cursor = match self.how {
             Intrusion::FutureCursor => Some(Seq(1_000_000)),
             Intrusion::OldCursor | Intrusion::ForeignCursor => Some(Seq(1)),
-            Intrusion::BadFrames | Intrusion::NameReused | Intrusion::ForeignRoom | Intrusion::Silence => {
-                None
-            }
+            Intrusion::BadFrames
+            | Intrusion::NameReused
+            | Intrusion::ForeignRoom
+            | Intrusion::OddTexts
+            | Intrusion::ForgedToken
+            | Intrusion::OldToken
+            | Intrusion::Silence => None,
         };
         let mut cursors = BTreeMap::new();
         if let Some(cursor) = cursor {
@@ -182,9 +198,19 @@ impl Visit {
             ],
             Intrusion::NameReused => vec![send("intruder"), send("odd intruder")],
             Intrusion::ForeignRoom => vec![send("intruder")],
+            // Nobody said these: if one is stored, it was invented.
+            Intrusion::OddTexts => [String::new(), "a\0b".to_owned(), "x".repeat(CONTENT_BYTES_MAX + 1)]
+                .into_iter()
+                .map(|content| {
+                    json!({"type": "send_message", "client_id": self.id, "room_id": room_id, "content": content})
+                        .to_string()
+                })
+                .collect(),
             Intrusion::FutureCursor
             | Intrusion::OldCursor
             | Intrusion::ForeignCursor
+            | Intrusion::ForgedToken
+            | Intrusion::OldToken
             | Intrusion::Silence => Vec::new(),
         }
     }
@@ -247,10 +273,29 @@ impl Visit {
             Intrusion::BadFrames => &[ErrorCode::UnknownType, ErrorCode::InvalidMessage],
             Intrusion::NameReused => &[ErrorCode::ClientIdReused, ErrorCode::NotMember],
             Intrusion::ForeignRoom => &[ErrorCode::NotMember],
+            Intrusion::OddTexts => &[ErrorCode::InvalidField, ErrorCode::TooLarge],
             Intrusion::FutureCursor
             | Intrusion::OldCursor
             | Intrusion::ForeignCursor
+            | Intrusion::ForgedToken
+            | Intrusion::OldToken
             | Intrusion::Silence => &[],
+        }
+    }
+
+    /// With what it is turned away, if it is not to be let in at all.
+    const fn turned_away(&self) -> Option<CloseCode> {
+        match self.how {
+            Intrusion::ForgedToken => Some(CloseCode::Unauthorized),
+            Intrusion::OldToken => Some(CloseCode::TokenExpired),
+            Intrusion::FutureCursor
+            | Intrusion::OldCursor
+            | Intrusion::ForeignCursor
+            | Intrusion::BadFrames
+            | Intrusion::NameReused
+            | Intrusion::ForeignRoom
+            | Intrusion::OddTexts
+            | Intrusion::Silence => None,
         }
     }
 
@@ -258,7 +303,7 @@ impl Visit {
     fn is_answered(&self, heard: &Heard) -> bool {
         let is_told = |code: &ErrorCode| heard.errors.contains(code);
         match self.how {
-            Intrusion::BadFrames => self.expected().iter().all(is_told),
+            Intrusion::BadFrames | Intrusion::OddTexts => self.expected().iter().all(is_told),
             Intrusion::NameReused => self.expected().iter().any(is_told),
             // In a room that it was in once it may be a member.
             Intrusion::ForeignRoom => {
@@ -267,6 +312,7 @@ impl Visit {
                 judge.log.joined(self.user, self.room).is_some() || self.expected().iter().any(is_told)
             }
             Intrusion::FutureCursor => heard.welcome && (!heard.is_member || heard.is_reset),
+            Intrusion::ForgedToken | Intrusion::OldToken => heard.closed.is_some(),
             Intrusion::OldCursor | Intrusion::ForeignCursor | Intrusion::Silence => true,
         }
     }
@@ -274,6 +320,21 @@ impl Visit {
     /// Whether it was told what it did wrong, and nothing else; as long as nothing is broken, one who was welcomed
     /// must have been.
     fn judge(&self, heard: &Heard) -> Check {
+        if let Some(code) = self.turned_away() {
+            hold!(!heard.welcome, Intruders, "is welcomed with {:?}", self.how);
+            let is_told = heard.closed == Some(code.code());
+            if is_told {
+                sometimes(Mark::TurnedAway);
+            }
+            hold!(
+                is_told || !self.is_calm(),
+                Intruders,
+                "{:?} is turned away by {:?} instead of {code:?}",
+                self.how,
+                heard.closed
+            );
+            return Ok(());
+        }
         let fits = |code: &ErrorCode| self.expected().contains(code) || code.is_transient();
         let odd = heard.errors.iter().find(|code| heard.welcome && !fits(code));
         hold!(odd.is_none(), Intruders, "{:?} is answered by {odd:?}", self.how);

@@ -5,6 +5,7 @@ use super::terms::Terms;
 use crate::entropy;
 use crate::history::{History, Lane, Name, What};
 use crate::marks::{Mark, sometimes};
+use crate::oracle::effect::Asked;
 use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
@@ -25,6 +26,8 @@ const CONNECTS_MAX: usize = 60;
 /// How long it takes at most until everyone has something, while nothing is broken: less than until a
 /// sweep, which makes up for what was not told.
 const PROMPT_MAX: u64 = 2_500;
+/// The same while nothing but Redis is broken: a sweep, at most 6 s after the one before, and what it reads.
+const SWEPT_MAX: u64 = 10_000;
 /// From so many equal pauses on, nobody draws them.
 const PAUSES_MIN: usize = 8;
 /// How long one who signed out may still be told something, in milliseconds, once faults have ended.
@@ -75,6 +78,8 @@ pub struct Client {
     pub number: u32,
     /// What it said.
     pub names: BTreeMap<ClientId, Name>,
+    /// What else it was asked for, and not yet told the end of.
+    pub asked: BTreeMap<ClientId, (Option<RoomId>, Asked)>,
     /// When its user signed out.
     pub revoked_at: Option<u64>,
     /// It ended for good.
@@ -99,6 +104,7 @@ impl Client {
             quits: false,
             number: 0,
             names: BTreeMap::new(),
+            asked: BTreeMap::new(),
             revoked_at: None,
             ended: false,
             closing: false,
@@ -162,6 +168,18 @@ impl Judge {
         self.log.say(client_id, name, user, room, text);
         self.client(index).names.insert(client_id, name);
         self.tell(Lane::Client(index), What::Said { name, room });
+    }
+
+    /// What waits at a node for one connection is bounded, whatever the client does: so many frames waited when it
+    /// was given more.
+    pub fn check_queue(&mut self, hub: u32, frames: u64) {
+        let full = self.terms.queue_frames;
+        if frames >= full {
+            let text = format!(
+                "{frames} frames waited at hub{hub} for a connection that was given more, {full} are enough"
+            );
+            self.fail(Invariant::Bounded, text);
+        }
     }
 
     fn note_stored(&mut self, seen: Vec<Seen>) {
@@ -265,14 +283,13 @@ impl Judge {
                     sometimes(Mark::PresenceSeen);
                 }
             }
-            ClientEvent::OperationFailed { code, message, .. } => {
+            ClientEvent::OperationDone { client_id, room_id } => self.done(index, *client_id, *room_id)?,
+            ClientEvent::RequestFailed { request_id, .. } => self.client(index).page.failed(*request_id),
+            ClientEvent::OperationFailed { client_id, code, message, .. } => {
+                self.refused(index, *client_id, *code)?;
                 self.tell(Lane::Client(index), What::Told(format!("is refused: {code:?}: {message}")));
             }
-            ClientEvent::OperationDone { .. }
-            | ClientEvent::MembersPage { .. }
-            | ClientEvent::RoomsPage { .. }
-            | ClientEvent::RequestFailed { .. }
-            | ClientEvent::Typing { .. } => {}
+            ClientEvent::MembersPage { .. } | ClientEvent::RoomsPage { .. } | ClientEvent::Typing { .. } => {}
         }
         Ok(())
     }
@@ -326,6 +343,9 @@ impl Judge {
         let (due, since) = (stored_at + PROMPT_MAX, self.client(index).page.online_since);
         let is_late = since <= stored_at && due < now() && due < self.terms.calm_until;
         hold!(!is_late, Prompt, "event {seq} of room {room} takes {} ms", now() - stored_at);
+        let due = stored_at + SWEPT_MAX;
+        let is_unswept = since <= stored_at && due < now() && due < self.terms.store_calm_until;
+        hold!(!is_unswept, Prompt, "event {seq} of room {room} takes {} ms without Redis", now() - stored_at);
         Ok(())
     }
 

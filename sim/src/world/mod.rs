@@ -2,6 +2,7 @@
 //! it is to be or something is wrong.
 
 mod acts;
+mod asked;
 mod clients;
 mod ear;
 mod harms;
@@ -254,6 +255,10 @@ impl World<'_> {
         if now() >= self.look_at {
             self.look_at = now() + COMMITS_INTERVAL;
             look(&mut judge, self.truth.as_ref());
+            for hub in &self.hubs {
+                let frames = hub.state.lock().metrics.queue_frames_most();
+                judge.check_queue(hub.number, frames);
+            }
         }
         Ok(judge.violation.is_none())
     }

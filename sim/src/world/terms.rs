@@ -1,6 +1,6 @@
 //! What a plan allows.
 
-use crate::plan::{Harm, Plan};
+use crate::plan::{Harm, Host, Plan};
 
 /// What a plan allows. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -9,12 +9,16 @@ pub struct Terms {
     pub heals_at: u64,
     /// Until then nothing breaks that anyone may notice.
     pub calm_until: u64,
+    /// Until then nothing breaks but Redis and the way to it: what it does not carry, a sweep finds.
+    pub store_calm_until: u64,
     /// Most events that a resume replays.
     pub resume_events: u64,
     /// Most messages of an outbox.
     pub outbox_messages: usize,
     /// Rooms that exist from the beginning.
     pub rooms: u64,
+    /// From so many frames that wait for one connection on it is given no more.
+    pub queue_frames: u64,
 }
 
 impl Terms {
@@ -29,10 +33,43 @@ impl Terms {
         let first = plan.lost.map_or(first, |lost| first.min(lost.at));
         Self {
             heals_at: plan.heals_at(),
+            store_calm_until: store_calm_until(plan),
             calm_until: if plan.knobs.doorbells_lost == 0 { first } else { 0 },
             resume_events: plan.knobs.resume_events,
             outbox_messages: plan.knobs.outbox_messages,
             rooms: plan.topology.rooms.len() as u64,
+            queue_frames: plan.knobs.queue_frames as u64,
         }
+    }
+}
+
+fn store_calm_until(plan: &Plan) -> u64 {
+    let others = plan.faults.iter().filter(|fault| !is_of_redis(fault.harm)).map(|fault| fault.at);
+    others.chain(plan.lost.map(|lost| lost.at)).min().unwrap_or(u64::MAX)
+}
+
+/// Whether only Redis is harmed, or the way between it and nodes.
+const fn is_of_redis(harm: Harm) -> bool {
+    match harm {
+        Harm::RedisRestart
+        | Harm::RedisStall
+        | Harm::RedisKill { .. }
+        | Harm::RedisLoss { .. }
+        | Harm::RedisOutput { .. }
+        | Harm::RedisFailover { .. } => true,
+        Harm::Crash { host } | Harm::PowerCut { host } => matches!(host, Host::Redis),
+        Harm::Cut { a, b }
+        | Harm::CutOneWay { from: a, to: b }
+        | Harm::Stall { a, b }
+        | Harm::Slow { a, b, .. } => matches!((a, b), (Host::Redis, _) | (_, Host::Redis)),
+        Harm::SlowReader { .. }
+        | Harm::Drain { .. }
+        | Harm::Clock { .. }
+        | Harm::StoreFails { .. }
+        | Harm::StoreLosesReplies { .. }
+        | Harm::StoreSlow { .. }
+        | Harm::StoreStall
+        | Harm::StoreExhausted { .. }
+        | Harm::StoreRestart => false,
     }
 }

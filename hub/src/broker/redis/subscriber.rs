@@ -151,7 +151,11 @@ impl Push {
         self.shared.counters.received.add(1);
         match String::from_utf8(payload) {
             Ok(payload) => self.shared.handover.publication(topic, payload.into()),
-            Err(_) => tracing::debug!(%topic, "publication is no UTF-8"),
+            // Damaged or another's: what it was to tell is looked for in the store.
+            Err(_) => {
+                tracing::debug!(%topic, "publication is no UTF-8");
+                self.shared.handover.doubt();
+            }
         }
     }
 

@@ -53,7 +53,7 @@ impl PostgresStore {
                     if tries < POSTGRES_TRIES_MAX && trouble.is_worth_another_try() =>
                 {
                     tracing::debug!(?trouble, tries, "a batch is tried again");
-                    sleep(pause(batch, tries)).await;
+                    sleep(retry_pause(batch, tries)).await;
                     tries += 1;
                 }
                 Err(Failed::Work(trouble)) => return Err(before_commit(trouble)),
@@ -128,9 +128,10 @@ fn missing(needed: usize, there: usize) -> Option<i64> {
     i64::try_from(missing).ok()
 }
 
-/// Longer from try to try, and different for those who lost to each other: by the name of the first
-/// operation, which is random.
-fn pause(batch: &[Append], tries: u32) -> Duration {
+/// How long to wait before a batch is tried again, of which so many tries failed: longer from try to try, and
+/// different for those who lost to each other, by the name of the first operation, which is random.
+#[must_use]
+pub fn retry_pause(batch: &[Append], tries: u32) -> Duration {
     let seed = batch.first().map_or(0, |append| append.client_id.0.as_u128());
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).wrapping_add(u128::from(tries));
     let percent = u32::try_from((mixed >> 64) % 150).unwrap_or(0) + 25;
@@ -150,10 +151,10 @@ mod tests {
             let op = Op::in_room(RoomId(1), RoomOp::Join);
             vec![Append { actor: UserId(1), client_id, at: Timestamp(1), op }]
         };
-        assert_ne!(pause(&batch(1), 1), pause(&batch(2), 1));
+        assert_ne!(retry_pause(&batch(1), 1), retry_pause(&batch(2), 1));
         for name in 1..100 {
-            let all: Duration = (1..POSTGRES_TRIES_MAX).map(|tries| pause(&batch(name), tries)).sum();
-            assert!(all < POSTGRES_WORK_DEADLINE / 10 && pause(&batch(name), 1) > Duration::ZERO);
+            let all: Duration = (1..POSTGRES_TRIES_MAX).map(|tries| retry_pause(&batch(name), tries)).sum();
+            assert!(all < POSTGRES_WORK_DEADLINE / 10 && retry_pause(&batch(name), 1) > Duration::ZERO);
         }
     }
 }

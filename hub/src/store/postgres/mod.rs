@@ -16,6 +16,7 @@ mod pool;
 mod read;
 mod rows;
 
+pub use append::retry_pause;
 pub use open::OpenError;
 
 use super::{

@@ -110,6 +110,9 @@ impl State {
         if planted::has(Bug::SeqWithHoles) && request.at.0.is_multiple_of(16) {
             room.head_seq = room.head_seq.next();
         }
+        if planted::has(Bug::SeqFromClock) {
+            room.head_seq = room.head_seq.max(Seq(request.at.0));
+        }
         let at = (request.room_id, room.head_seq);
         let event = event(room.head_seq);
         if !changes.new_rooms.contains(&request.room_id) {

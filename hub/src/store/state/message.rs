@@ -8,6 +8,7 @@ use protocol::event::{
     MessageDeleted, MessageEdited, MessagePinned, MessageUnpinned, NewMessage, ReactionAdded, ReactionRemoved,
 };
 use protocol::model::ReplyTo;
+use protocol::planted::{self, Bug};
 use protocol::{MessageId, MessageNo, RoomId, Seq, UserId};
 use std::collections::BTreeSet;
 
@@ -110,14 +111,18 @@ impl State {
             .into()
         })?;
         let message = self.touch(message_id, &event, changes)?;
-        message.content.clear();
+        if !planted::has(Bug::PageKeepsDeleted) {
+            message.content.clear();
+        }
         message.deleted_at = Some(request.at);
         message.pinned_at = None;
         message.mentions.clear();
         message.reactions.clear();
         changes.mentions.insert(message_id);
         let told: Vec<Seq> = std::iter::once(message.seq).chain(message.edits.iter().copied()).collect();
-        self.scrub(request.room_id, &told);
+        if !planted::has(Bug::LogKeepsDeleted) {
+            self.scrub(request.room_id, &told);
+        }
         changes.scrubs.insert(message_id);
         Ok(event.into())
     }

@@ -115,6 +115,7 @@ impl HubBuilder {
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&self.rates)),
             pages: Arc::new(self.pages),
+            metrics: Arc::default(),
             settings: NodeSettings {
                 node: NodeId("test-node".into()),
                 trusted_proxies,

@@ -79,6 +79,7 @@ impl NodeBuilder {
             auth: Arc::new(auth),
             limits: Arc::new(RateLimits::new(&self.rates)),
             pages: Arc::new(NoPages),
+            metrics: Arc::default(),
             settings: self.settings,
         };
         #[expect(clippy::disallowed_methods, reason = "the test owns the task and waits for it")]

@@ -4,6 +4,7 @@
 use crate::support::NodeBuilder;
 use hub::clock::{Clock, SystemClock};
 use hub::server::NodeSettings;
+use hub::ws::QueueLimits;
 use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
@@ -89,6 +90,40 @@ async fn one_that_stops_reading_while_100_000_messages_pass_catches_up_without_a
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[tokio::test]
+async fn what_a_user_s_other_device_does_does_not_wait_without_bound_for_one_that_stopped_reading() {
+    const QUEUE: QueueLimits = QueueLimits { frames_max: 32, pull_events_max: 16 };
+    const MARKS: u64 = 2_000;
+    let settings = NodeSettings {
+        slow_reader_timeout: Duration::from_secs(600),
+        queue: QUEUE,
+        ..NodeSettings::default()
+    };
+    let node = NodeBuilder { settings, ..NodeBuilder::default() }.start().await;
+    let (mira, noor) = (node.user("mira").await, node.user("noor").await);
+    let mut sender = node.join(&mira).await;
+    let room = sender.create_room("delivery").await;
+    let (mut slow, mut other) = (node.join(&noor).await, node.join(&noor).await);
+    slow.join_room(room).await;
+    other.expect("room_added").await;
+    // Far more than the socket's buffers take: from here on all that is for the slow one waits.
+    let text = "x".repeat(16_000);
+    for _ in 0..1_000 {
+        sender.say(room, &text).await;
+        other.expect("new_message").await;
+    }
+    for _ in 0..MARKS {
+        other.send(json!({ "type": "mark_read", "room_id": room, "message_no": 1_000 })).await;
+        other.expect("read_marker").await;
+    }
+    let most = node.metric("hub_queue_frames_most").await.unwrap();
+    assert!(most < QUEUE.frames_max as f64, "one for whom {most} frames waited was given more");
+
+    // What there was no room for is told once there is.
+    let marker = slow.expect("read_marker").await;
+    assert_eq!((marker["last_read_no"].as_u64(), marker["unread_count"].as_u64()), (Some(1_000), Some(0)));
 }
 
 #[tokio::test]

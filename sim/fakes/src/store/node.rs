@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use hub::broker::redis::connector::Connector;
 use hub::broker::redis_url::Address;
 use hub::limits::bounds::{
-    POSTGRES_CALL_DEADLINE, POSTGRES_COMMIT_DEADLINE, POSTGRES_RETRY_PAUSE, POSTGRES_TRIES_MAX,
-    POSTGRES_WORK_DEADLINE,
+    POSTGRES_CALL_DEADLINE, POSTGRES_COMMIT_DEADLINE, POSTGRES_TRIES_MAX, POSTGRES_WORK_DEADLINE,
 };
+use hub::store::postgres::retry_pause;
 use hub::store::{
     Account, AccountKey, Append, CreateUserError, Event, LoginId, MarkedRead, MemberPage, NewLogin, NewUser,
     Outcome, RoomPage, Rotated, Rotation, Store, StoreError,
@@ -40,8 +40,10 @@ pub struct SimStore {
 
 /// Why a call came to nothing.
 enum Failed {
-    /// Before its last step was asked for: nothing happened.
+    /// Before its last step was asked for, by a connection that was lost: nothing happened.
     Before(String),
+    /// Before its last step was asked for, since it waited for too long: nothing happened.
+    Waited(String),
     /// The host says that nothing happened.
     Refused,
     /// Afterwards: it may have happened.
@@ -50,13 +52,15 @@ enum Failed {
 
 impl Failed {
     fn read(self) -> StoreError {
-        let (Self::Before(why) | Self::Afterwards(why)) = self else { return refused() };
-        StoreError::Unavailable(why)
+        match self {
+            Self::Refused => refused(),
+            Self::Before(why) | Self::Waited(why) | Self::Afterwards(why) => StoreError::Unavailable(why),
+        }
     }
 
     fn write(self) -> StoreError {
         match self {
-            Self::Before(why) => StoreError::Unavailable(why),
+            Self::Before(why) | Self::Waited(why) => StoreError::Unavailable(why),
             Self::Refused => refused(),
             Self::Afterwards(why) => StoreError::Unknown(why),
         }
@@ -68,7 +72,11 @@ fn refused() -> StoreError {
 }
 
 fn before(error: &io::Error) -> Failed {
-    Failed::Before(format!("connection lost: {error}"))
+    if error.kind() == io::ErrorKind::TimedOut {
+        Failed::Waited(error.to_string())
+    } else {
+        Failed::Before(format!("connection lost: {error}"))
+    }
 }
 
 /// Asks for a step, and waits for the answer until a deadline.
@@ -160,7 +168,11 @@ impl SimStore {
         let mut held = self.readers.acquire().await.map_err(StoreError::Unavailable)?;
         let deadline = Instant::now() + POSTGRES_CALL_DEADLINE;
         let begun = take_step(&mut held, Step::Begin, 0, deadline).await;
-        begun.map_err(|error| before(&error).write())?;
+        // Nothing happened, which a node cannot tell: its deadline is of the whole transaction.
+        begun.map_err(|error| {
+            let failed = before(&error);
+            if let Failed::Waited(why) = failed { StoreError::Unknown(why) } else { failed.write() }
+        })?;
         let place = self.desk.put(Box::new(|store| boxed(job(store))));
         let answer = last_step(held, Step::Commit, &place, deadline).await;
         answer.map_err(|failed| failed.write().into()).and_then(unpacked)
@@ -173,8 +185,8 @@ impl SimStore {
         loop {
             match self.try_append(batch.clone(), deadline).await {
                 Ok(answer) => return unpacked(answer),
-                Err(Failed::Before(_)) if tries < POSTGRES_TRIES_MAX && Instant::now() < deadline => {
-                    sleep(POSTGRES_RETRY_PAUSE * tries).await;
+                Err(Failed::Before(_)) if tries < POSTGRES_TRIES_MAX => {
+                    sleep(retry_pause(&batch, tries)).await;
                     tries += 1;
                 }
                 Err(failed) => return Err(failed.write()),
@@ -185,7 +197,7 @@ impl SimStore {
     async fn try_append(&self, batch: Vec<Append>, deadline: Instant) -> Result<Answer, Failed> {
         let acquired = timeout_at(deadline, self.writers.acquire()).await;
         let mut held =
-            acquired.unwrap_or_else(|_| Err("no connection in time".to_owned())).map_err(Failed::Before)?;
+            acquired.unwrap_or_else(|_| Err("no connection in time".to_owned())).map_err(Failed::Waited)?;
         take_step(&mut held, Step::Begin, 0, deadline).await.map_err(|error| before(&error))?;
         let place =
             self.desk.put(Box::new(|store| boxed::<Result<Vec<Outcome>, StoreError>>(store.append(batch))));
