@@ -2,6 +2,8 @@
 //! room. Pure: frames, answers and events go in, actions come out; no I/O, no clock.
 
 mod action;
+#[cfg(test)]
+mod any;
 mod cursors;
 mod dispatch;
 #[cfg(test)]

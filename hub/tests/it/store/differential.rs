@@ -5,12 +5,13 @@ use super::factory::{Memory, Postgres, Simulated, Sqlite, StoreFactory};
 use super::script::{Step, USERNAMES, script};
 use super::world::decode;
 use hub::store::memory::MemoryStore;
-use hub::store::{NewUser, Outcome, Store};
+use hub::store::{AccountKey, LoginId, NewLogin, NewUser, Outcome, Rotation, Store};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use protocol::model::Anchor;
 use protocol::{Epoch, MessageId, MessageNo, RoomId, Seq, Timestamp, UserId};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 const CASES: u32 = 60;
 
@@ -67,25 +68,80 @@ fn check(cases: u32, case: impl AsyncFn(&[Step])) {
 async fn run(steps: &[Step], memory: &dyn Store, store: &dyn Store) {
     make_users(memory).await;
     make_users(store).await;
-    for step in steps {
-        match step {
-            Step::Append(batch) => {
-                let expected = memory.append(batch.clone()).await.unwrap();
-                assert_eq!(expected, store.append(batch.clone()).await.unwrap(), "{batch:#?}");
-            }
-            Step::MarkRead(user, room, no) => {
-                let expected = memory.mark_read(*user, *room, *no).await.unwrap();
-                assert_eq!(expected, store.mark_read(*user, *room, *no).await.unwrap());
-            }
+    let mut logins = 0;
+    for (at, step) in (2_000..).map(Timestamp).zip(steps) {
+        if matches!(step, Step::Look) {
+            compare(memory, store).await;
+            continue;
         }
+        logins += u64::from(matches!(step, Step::SignIn(_)));
+        let expected = told(memory, step, at, logins).await;
+        assert_eq!(expected, told(store, step, at, logins).await, "{step:#?}");
     }
     compare(memory, store).await;
+}
+
+/// What a store tells of a step; so many people signed in, this one included.
+async fn told(store: &dyn Store, step: &Step, at: Timestamp, logins: u64) -> String {
+    match step {
+        Step::Append(batch) => format!("{:?}", store.append(batch.clone()).await.unwrap()),
+        Step::MarkRead(user, room, no) => {
+            format!("{:?}", store.mark_read(*user, *room, *no).await.unwrap())
+        }
+        Step::SignUp(name, subject) => {
+            let new = NewUser { external_sub: subject.map(str::to_owned), at, ..new_user(name) };
+            format!("{:?}", store.create_user(new).await)
+        }
+        Step::SignIn(user_id) => {
+            let login = NewLogin {
+                id: login(logins),
+                user_id: *user_id,
+                refresh_hash: [0; 32],
+                at,
+                expires_at: Timestamp(at.0 + 20),
+                user_agent: "test".into(),
+            };
+            format!("{:?}", store.create_login(login).await.unwrap())
+        }
+        Step::Rotate(number, presented, next, grace) => {
+            let rotation = Rotation {
+                id: login(*number),
+                presented: [*presented; 32],
+                next: [*next; 32],
+                at,
+                expires_at: Timestamp(at.0 + 10),
+                grace_from: Timestamp(at.0 - grace),
+            };
+            format!("{:?}", store.rotate_login(rotation).await.unwrap())
+        }
+        Step::SignOut(number) => format!("{:?}", store.revoke_login(login(*number), at).await.unwrap()),
+        Step::Look => String::new(),
+    }
+}
+
+fn login(number: u64) -> LoginId {
+    LoginId(Uuid::from_u64_pair(7, number))
 }
 
 /// Everything that can be read is equal.
 async fn compare(memory: &dyn Store, store: &dyn Store) {
     let rooms: Vec<RoomId> = (1..=3).map(RoomId).collect();
     let users = [1, 2, 5].map(UserId);
+    for number in 1..=4 {
+        let expected = memory.login_is_alive(login(number)).await.unwrap();
+        assert_eq!(expected, store.login_is_alive(login(number)).await.unwrap(), "login {number}");
+    }
+    let keys = [
+        AccountKey::Id(UserId(1)),
+        AccountKey::Id(UserId(9)),
+        AccountKey::Username("fay"),
+        AccountKey::Username("nobody"),
+        AccountKey::ExternalSub("a|1"),
+    ];
+    for key in keys {
+        let expected = format!("{:?}", memory.account(key).await.unwrap());
+        assert_eq!(expected, format!("{:?}", store.account(key).await.unwrap()), "{key:?}");
+    }
     assert_eq!(memory.heads(&rooms).await.unwrap(), store.heads(&rooms).await.unwrap());
     assert_eq!(memory.user_versions(&users).await.unwrap(), store.user_versions(&users).await.unwrap());
     for room in &rooms {
@@ -125,6 +181,40 @@ async fn compare_room(memory: &dyn Store, store: &dyn Store, user: UserId, room:
             assert_eq!(expected, store.history(user, room, anchor, pinned, limit).await.unwrap());
         }
     }
+}
+
+#[test]
+fn scripts_reach_every_end_of_a_login() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { cases: 120, failure_persistence: None, ..Config::default() };
+    let ends = RefCell::new(BTreeSet::<String>::new());
+    let run = |steps: Vec<Step>| {
+        runtime.block_on(async {
+            let memory = MemoryStore::new(Epoch(7));
+            make_users(&memory).await;
+            let mut logins = 0;
+            for (at, step) in (2_000..).map(Timestamp).zip(&steps) {
+                logins += u64::from(matches!(step, Step::SignIn(_)));
+                let told = told(&memory, step, at, logins).await;
+                let known: &[&str] = match step {
+                    Step::Rotate(..) => &["Done", "Reused", "Unknown"],
+                    Step::SignOut(_) => &["Some", "None"],
+                    Step::SignUp(..) => &["Ok", "Err(Taken)"],
+                    Step::Append(_) | Step::MarkRead(..) | Step::SignIn(_) | Step::Look => &[],
+                };
+                let end = known.iter().find(|end| told.starts_with(**end));
+                ends.borrow_mut().extend(end.map(|end| (*end).to_owned()));
+            }
+        });
+        Ok(())
+    };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, random).run(&script(), run).unwrap();
+    assert_eq!(
+        ends.into_inner().len(),
+        7,
+        "a login is rotated, misused, gone; ended or not; a name free or taken"
+    );
 }
 
 #[test]
@@ -168,13 +258,16 @@ async fn outcomes(steps: Vec<Step>) -> Vec<Outcome> {
 
 async fn make_users(store: &dyn Store) {
     for name in USERNAMES {
-        let new = NewUser {
-            username: name.into(),
-            display_name: format!("{name} \"\u{1f600}\""),
-            password_hash: None,
-            external_sub: None,
-            at: Timestamp(1),
-        };
-        store.create_user(new).await.unwrap();
+        store.create_user(new_user(name)).await.unwrap();
+    }
+}
+
+fn new_user(name: &str) -> NewUser {
+    NewUser {
+        username: name.into(),
+        display_name: format!("{name} \"\u{1f600}\""),
+        password_hash: None,
+        external_sub: None,
+        at: Timestamp(1),
     }
 }

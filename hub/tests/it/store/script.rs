@@ -17,6 +17,17 @@ pub enum Step {
     Append(Vec<Append>),
     /// A read marker moves.
     MarkRead(UserId, RoomId, MessageNo),
+    /// Someone signs up: under a name, or a subject of another issuer, that may be taken.
+    SignUp(&'static str, Option<&'static str>),
+    /// Someone signs in; logins are counted from one.
+    SignIn(UserId),
+    /// A refresh token is exchanged: of which login, the presented token's number and the next one's, how long
+    /// ago the one before may have been replaced.
+    Rotate(u64, u8, u8, u64),
+    /// A login is ended.
+    SignOut(u64),
+    /// Everything that can be read is read.
+    Look,
 }
 
 const TEXTS: [&str; 6] =
@@ -95,10 +106,22 @@ fn append() -> impl Strategy<Value = Append> {
 
 fn step() -> impl Strategy<Value = Step> {
     let marker = (user(), room(), (0..=12_u64).prop_map(MessageNo));
+    let name = prop::sample::select(&["ann", "fay", "gus", "hal"][..]);
+    let subject = prop::option::of(prop::sample::select(&["a|1", "b|2"][..]));
+    let rotation = (login(), 0..4_u8, 0..4_u8, 0..6_u64);
     prop_oneof![
-        6 => prop::collection::vec(append(), 1..8).prop_map(Step::Append),
-        1 => marker.prop_map(|(user_id, room_id, no)| Step::MarkRead(user_id, room_id, no)),
+        24 => prop::collection::vec(append(), 1..8).prop_map(Step::Append),
+        4 => marker.prop_map(|(user_id, room_id, no)| Step::MarkRead(user_id, room_id, no)),
+        1 => (name, subject).prop_map(|(name, subject)| Step::SignUp(name, subject)),
+        2 => (1..=5_u64).prop_map(|user| Step::SignIn(UserId(user))),
+        5 => rotation.prop_map(|(login, presented, next, grace)| Step::Rotate(login, presented, next, grace)),
+        1 => login().prop_map(Step::SignOut),
+        1 => Just(Step::Look),
     ]
+}
+
+fn login() -> impl Strategy<Value = u64> {
+    1..=4_u64
 }
 
 /// A script. It begins with two rooms that have members, so that most of what follows is allowed.

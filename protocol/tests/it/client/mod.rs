@@ -1,5 +1,6 @@
 //! The client state machine against scripts, in virtual time.
 
+mod any;
 mod connecting;
 mod counting;
 mod draining;
