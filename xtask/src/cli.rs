@@ -47,7 +47,8 @@ enum Command {
     },
     /// Measure the built page against its size budgets
     Budget,
-    /// Simulate whole clusters with faults and judge what everyone saw: `cargo xtask sim help`
+    /// Simulate whole clusters with faults and judge what everyone saw: `cargo xtask sim help`;
+    /// `cargo xtask sim builds` compares runs of a debug and of a release build
     #[command(disable_help_flag = true, disable_help_subcommand = true)]
     Sim {
         /// What the simulation is told
@@ -175,7 +176,8 @@ pub(crate) fn main() -> ExitCode {
         return ended(cluster::run(&report, args));
     }
     if let Command::Sim { args } = &command {
-        return ended(Err(sim::replace(args)));
+        let compares = args.as_slice() == ["builds"];
+        return ended(if compares { sim::compare_builds() } else { Err(sim::replace(args)) });
     }
     if let Command::Compose(args) = &command {
         return ended(compose::run(&report, args));

@@ -3,11 +3,17 @@
 use crate::cmd::Cmd;
 use crate::host;
 use crate::report::{Outcome, Report};
+use anyhow::Result;
 use std::time::Duration;
 
 /// How long building may take, and running all that CI runs.
 const BUILD_DEADLINE: Duration = Duration::from_secs(10 * 60);
 const RUN_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// The same for two builds of everything, one after the other.
+const BUILDS_DEADLINE: Duration = Duration::from_secs(40 * 60);
+/// Where one build's runs are noted for the other, below the project's folder.
+const DIGESTS: &str = "target/sim/digests";
 
 /// Cargo's profile of the simulation, unless another is named.
 const PROFILE: &str = "sim";
@@ -20,6 +26,19 @@ pub(crate) fn replace(args: &[String]) -> anyhow::Error {
         _ => (PROFILE, args),
     };
     cargo("run", profile).arg("--").args(args).replace()
+}
+
+/// Runs the same plans in a build of everything without optimisation and in a release build, and compares
+/// everything that happened and every byte on the wire. Takes as long as both builds take.
+///
+/// # Errors
+/// When a build fails, or the plans do not come to the same.
+pub(crate) fn compare_builds() -> Result<()> {
+    for (profile, does) in [("dev", "--digests"), ("release", "--against")] {
+        cargo("build", profile).within(BUILDS_DEADLINE).quiet("simulation-build")?;
+        cargo("run", profile).args(["--", "determinism", does, DIGESTS]).within(BUILDS_DEADLINE).show()?;
+    }
+    Ok(())
 }
 
 /// Kept plans, fresh seeds of the present commit, determinism and a sample of planted bugs.
