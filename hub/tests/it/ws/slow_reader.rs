@@ -121,9 +121,14 @@ async fn what_a_user_s_other_device_does_does_not_wait_without_bound_for_one_tha
     let most = node.metric("hub_queue_frames_most").await.unwrap();
     assert!(most < QUEUE.frames_max as f64, "one for whom {most} frames waited was given more");
 
-    // What there was no room for is told once there is.
-    let marker = slow.expect("read_marker").await;
-    assert_eq!((marker["last_read_no"].as_u64(), marker["unread_count"].as_u64()), (Some(1_000), Some(0)));
+    // What there was no room for is told once there is: not each time, but how it stands.
+    let mut markers = slow.drain().await;
+    markers.retain(|frame| frame["type"] == "read_marker");
+    if markers.is_empty() {
+        markers.push(slow.expect("read_marker").await);
+    }
+    assert!(markers.len() <= QUEUE.frames_max, "{} markers waited for who did not read", markers.len());
+    assert_eq!(markers.last().unwrap()["last_read_no"], 1_000);
 }
 
 #[tokio::test]
