@@ -1,8 +1,8 @@
 //! The fan-out's threads in many orders: connections come, read and go, writers of this node and of
 //! others publish, rooms and topics are given back, and a scheduler decides who takes the next
-//! step, of those orders that a sequentially consistent machine has: weaker ones are not tried. No wake is lost,
-//! no event skipped, and nothing stays behind. Who waits for ever is found by
-//! the scheduler: then nobody can take a step.
+//! step, of those orders that a sequentially consistent machine has: weaker ones are not tried. No wake
+//! is lost, no event skipped, and nothing stays behind. Who waits for ever is found by the scheduler:
+//! then nobody can take a step.
 
 use super::{Attendance, Bell, Parts, RingLimits, RoomLimits, Rooms, Sink, Subscription};
 use crate::broker::{Broker, BrokerError, BrokerEvent, BrokerSink, Topic};

@@ -87,17 +87,10 @@ pub(super) fn send(world: &mut World<'_>, index: u32, room: RoomId, how: Intrusi
     let visit = Visit {
         site: world.site.clone(),
         user,
-        token: match how {
-            Intrusion::ForgedToken => signed(user, login, 600, b"a secret that no node has"),
-            Intrusion::OldToken => signed(user, login, -600, SECRET),
-            Intrusion::FutureCursor
-            | Intrusion::OldCursor
-            | Intrusion::ForeignCursor
-            | Intrusion::BadFrames
-            | Intrusion::NameReused
-            | Intrusion::ForeignRoom
-            | Intrusion::OddTexts
-            | Intrusion::Silence => signed(user, login, 600, SECRET),
+        token: if how == Intrusion::ForgedToken {
+            signed(user, login, 600, b"a secret that no node has")
+        } else {
+            signed(user, login, if how == Intrusion::OldToken { -600 } else { 600 }, SECRET)
         },
         room,
         how,
@@ -285,17 +278,12 @@ impl Visit {
 
     /// With what it is turned away, if it is not to be let in at all.
     const fn turned_away(&self) -> Option<CloseCode> {
-        match self.how {
-            Intrusion::ForgedToken => Some(CloseCode::Unauthorized),
-            Intrusion::OldToken => Some(CloseCode::TokenExpired),
-            Intrusion::FutureCursor
-            | Intrusion::OldCursor
-            | Intrusion::ForeignCursor
-            | Intrusion::BadFrames
-            | Intrusion::NameReused
-            | Intrusion::ForeignRoom
-            | Intrusion::OddTexts
-            | Intrusion::Silence => None,
+        if matches!(self.how, Intrusion::ForgedToken) {
+            Some(CloseCode::Unauthorized)
+        } else if matches!(self.how, Intrusion::OldToken) {
+            Some(CloseCode::TokenExpired)
+        } else {
+            None
         }
     }
 

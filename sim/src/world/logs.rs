@@ -74,29 +74,8 @@ fn is_explained(lane: Lane, said: &str) -> bool {
 }
 
 /// Whether a fault may keep a node from committing.
-const fn harms_store(harm: Harm) -> bool {
-    match harm {
-        Harm::StoreFails { .. }
-        | Harm::StoreLosesReplies { .. }
-        | Harm::StoreSlow { .. }
-        | Harm::StoreStall
-        | Harm::StoreExhausted { .. }
-        | Harm::StoreRestart => true,
-        Harm::Cut { a, b } | Harm::Stall { a, b } | Harm::Slow { a, b, .. } => {
-            matches!(a, Host::Store) || matches!(b, Host::Store)
-        }
-        Harm::CutOneWay { from, to } => matches!(from, Host::Store) || matches!(to, Host::Store),
-        Harm::Crash { host } | Harm::PowerCut { host } => matches!(host, Host::Store),
-        Harm::SlowReader { .. }
-        | Harm::Drain { .. }
-        | Harm::Clock { .. }
-        | Harm::RedisRestart
-        | Harm::RedisStall
-        | Harm::RedisKill { .. }
-        | Harm::RedisLoss { .. }
-        | Harm::RedisOutput { .. }
-        | Harm::RedisFailover { .. } => false,
-    }
+fn harms_store(harm: Harm) -> bool {
+    harm.hosts().contains(&Host::Store)
 }
 
 /// Whether a node leaves by a fault, and may have to leave something behind.

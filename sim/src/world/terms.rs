@@ -1,6 +1,6 @@
 //! What a plan allows.
 
-use crate::plan::{Harm, Host, Plan};
+use crate::plan::{Fault, Harm, Host, Plan};
 
 /// What a plan allows. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -44,32 +44,7 @@ impl Terms {
 }
 
 fn store_calm_until(plan: &Plan) -> u64 {
-    let others = plan.faults.iter().filter(|fault| !is_of_redis(fault.harm)).map(|fault| fault.at);
+    let is_of_redis = |fault: &&Fault| fault.harm.hosts().contains(&Host::Redis);
+    let others = plan.faults.iter().filter(|fault| !is_of_redis(fault)).map(|fault| fault.at);
     others.chain(plan.lost.map(|lost| lost.at)).min().unwrap_or(u64::MAX)
-}
-
-/// Whether only Redis is harmed, or the way between it and nodes.
-const fn is_of_redis(harm: Harm) -> bool {
-    match harm {
-        Harm::RedisRestart
-        | Harm::RedisStall
-        | Harm::RedisKill { .. }
-        | Harm::RedisLoss { .. }
-        | Harm::RedisOutput { .. }
-        | Harm::RedisFailover { .. } => true,
-        Harm::Crash { host } | Harm::PowerCut { host } => matches!(host, Host::Redis),
-        Harm::Cut { a, b }
-        | Harm::CutOneWay { from: a, to: b }
-        | Harm::Stall { a, b }
-        | Harm::Slow { a, b, .. } => matches!((a, b), (Host::Redis, _) | (_, Host::Redis)),
-        Harm::SlowReader { .. }
-        | Harm::Drain { .. }
-        | Harm::Clock { .. }
-        | Harm::StoreFails { .. }
-        | Harm::StoreLosesReplies { .. }
-        | Harm::StoreSlow { .. }
-        | Harm::StoreStall
-        | Harm::StoreExhausted { .. }
-        | Harm::StoreRestart => false,
-    }
 }
