@@ -64,7 +64,7 @@ bugs! {
     /// An operation that the store did not take is answered as refused for good.
     FailureRefused = "failure-refused",
     /// An operation other than a send is acknowledged before the store took it.
-    OperationLost = "operation-lost",
+    OperationAckedEarly = "operation-acked-early",
     /// Any member may do what only admins may.
     RoleNotAsked = "role-not-asked",
     /// Operations that say the same are taken for one.

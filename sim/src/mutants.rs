@@ -61,7 +61,7 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         }
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
-        Bug::AckBeforeCommit | Bug::OperationLost | Bug::DedupByBody => &[Invariant::AckedIsDurable],
+        Bug::AckBeforeCommit | Bug::OperationAckedEarly | Bug::DedupByBody => &[Invariant::AckedIsDurable],
         Bug::RoleNotAsked => &[Invariant::Allowed],
         Bug::FailureRefused => &[Invariant::Refused],
         Bug::SeqWithHoles | Bug::SeqFromClock => &[Invariant::DenseLog],

@@ -151,7 +151,7 @@ async fn commit(store: &dyn Store, rooms: &Arc<Rooms>, jobs: &mut Vec<Job>) {
         wrong::publish(store, rooms, &batch).await;
     }
     let answers =
-        if planted::has(Bug::OperationLost) { wrong::acknowledge(&batch, answers) } else { answers };
+        if planted::has(Bug::OperationAckedEarly) { wrong::acknowledge(&batch, answers) } else { answers };
     let result = tokio::time::timeout(COMMIT_DEADLINE, store.append(batch)).await;
     let result = result.unwrap_or_else(|_| Err(StoreError::Unknown("commit took too long".into())));
     let outcomes = match result {
