@@ -80,6 +80,19 @@ async fn subscribers_that_the_server_kills_subscribe_again() {
 }
 
 #[tokio::test]
+async fn a_publication_that_is_no_text_is_answered_for_with_a_resync() {
+    let redis = RedisServer::start(&[]).await;
+    let (a, b) = pair(&redis).await;
+    b.subscribe(room(1)).await;
+    let before = b.resyncs();
+    assert_eq!(redis.cli(&["eval", r"return redis.call('publish', 'room:1', 'a\255')", "0"]), "1");
+    b.expect_resync_after(before).await;
+    a.publish(room(1), "after");
+    b.expect(room(1), "after").await;
+    assert_eq!(b.taken(room(1)), ["after"]);
+}
+
+#[tokio::test]
 async fn publishers_that_the_server_kills_publish_what_was_under_way_again() {
     let redis = RedisServer::start(&[]).await;
     let (a, b) = pair(&redis).await;
