@@ -6,10 +6,9 @@ use crate::report::{Outcome, Report};
 use anyhow::Result;
 use std::time::Duration;
 
-/// After how long building, and running all that CI runs, is taken for hanging. Both together take less than ten
-/// minutes on two processors that do nothing else.
-const BUILD_DEADLINE: Duration = Duration::from_secs(20 * 60);
-const RUN_DEADLINE: Duration = Duration::from_secs(10 * 60);
+/// How long building may take, and running all that CI runs.
+const BUILD_DEADLINE: Duration = Duration::from_secs(10 * 60);
+const RUN_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// The same for two builds of everything, one after the other.
 const BUILDS_DEADLINE: Duration = Duration::from_secs(40 * 60);
