@@ -44,20 +44,24 @@ pub(crate) fn show(plan: &Plan, path: &Path, report: &Report, bug: Option<Bug>) 
     commands(plan, path, bug);
     let before = report.outcome.history.entries().iter().filter(|entry| entry.at <= violation.at);
     if let Some(name) = before.rev().find_map(|entry| entry.what.name()) {
-        let bug = bug.map(|bug| format!(" --bug {}", bug.name())).unwrap_or_default();
         println!("  one message of those last spoken of:");
-        println!("           cargo xtask sim trace{bug} {} --message {name}", shown(path));
+        println!("           cargo xtask sim trace{} {} --message {name}", flag(bug), shown(path));
     }
     println!("\n{}", text::around(&report.outcome.history, violation.at));
 }
 
 fn commands(plan: &Plan, path: &Path, bug: Option<Bug>) {
     println!("  plan: {} ({})", shown(path), shrink::size(plan));
-    let bug = bug.map(|bug| format!(" --bug {}", bug.name())).unwrap_or_default();
+    let bug = flag(bug);
     println!("  again:   cargo xtask sim replay{bug} {}", shown(path));
     let page = path.with_extension("html");
     println!("  drawn:   cargo xtask sim replay{bug} {} --html {}", shown(path), shown(&page));
     println!("  smaller: cargo xtask sim shrink{bug} {}", shown(path));
+}
+
+/// What commands are told so that a bug is in place.
+fn flag(bug: Option<Bug>) -> String {
+    bug.map(|bug| format!(" --bug {}", bug.name())).unwrap_or_default()
 }
 
 /// A plan by its seed or its file.
