@@ -53,6 +53,8 @@ bugs! {
     NoResync = "no-resync",
     /// An event of a type that a node does not know is taken for damage.
     LaterIsDamage = "later-is-damage",
+    /// Of an event of a type that a node does not know it tells only the place.
+    LaterIsCut = "later-is-cut",
     /// A node reads a room's head before it listens to the room.
     HeadBeforeListening = "head-before-listening",
     /// Other nodes are told of a message before it is committed, with the numbers that it should get.
@@ -67,6 +69,8 @@ bugs! {
     OperationAckedEarly = "operation-acked-early",
     /// Any member may do what only admins may.
     RoleNotAsked = "role-not-asked",
+    /// A ban removes its user and keeps nobody out.
+    BanKeepsNobodyOut = "ban-keeps-nobody-out",
     /// Operations that say the same are taken for one.
     DedupByBody = "dedup-by-body",
     /// Only the last two names are known again.
@@ -103,6 +107,8 @@ bugs! {
     QueueDrops = "queue-drops",
     /// A connection takes whatever is new, however much waits to be written already.
     QueueUnbounded = "queue-unbounded",
+    /// What a node keeps of rooms in memory is never given up.
+    RingsUnbounded = "rings-unbounded",
     /// A page of history holds one message too many.
     PageOffByOne = "page-off-by-one",
     /// A page of history shows the text of what was deleted.

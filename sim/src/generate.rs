@@ -2,14 +2,14 @@
 //! many, for what a uniform mixture hides shows where little else goes on.
 
 use crate::plan::{
-    Act, Device, Fault, Harm, Host, Intrusion, Knobs, Lost, Odd, Op, Plan, RoomPlan, Topology, Way,
+    Act, Device, Fault, Harm, Host, Intrusion, Knobs, Lost, Odd, Op, Plan, RoomPlan, Topology, Versions, Way,
 };
 use crate::rng::Rng;
 use crate::scenes;
 
 /// How often nothing breaks, so that nobody may wait for anything.
 const CALM_PERCENT: u64 = 12;
-/// How often nodes and clients are of an earlier version than what is written.
+/// How often some nodes or clients are of an earlier version than others.
 const EARLIER_PERCENT: u64 = 40;
 /// How often a node stays lost when all else has healed.
 const LOST_PERCENT: u64 = 15;
@@ -40,9 +40,12 @@ pub fn plan(seed: u64) -> Plan {
     let length = Rng::new(seed, "length").pick(&[6_000, 10_000, 15_000, 25_000]);
     let mut ops = ops(&mut Rng::new(seed, "operations"), &topology, length);
     let mut faults = faults(&mut Rng::new(seed, "faults"), &topology, length);
-    knobs.earlier_version = Rng::new(seed, "version").chance(EARLIER_PERCENT);
+    let versions = versions(&mut Rng::new(seed, "version"), &topology);
     if knobs.tcp_capacity == NARROW {
         scenes::overwhelm(&topology, &knobs, &mut ops, &mut faults);
+    }
+    if !versions.is_one() && Rng::new(seed, "reactions").chance(60) {
+        scenes::react(&topology, length, &mut ops);
     }
     scenes::play(seed, &topology, length, &mut knobs, &mut ops, &mut faults);
     let mut lost = lost(&mut Rng::new(seed, "lost"), &topology, length);
@@ -62,6 +65,7 @@ pub fn plan(seed: u64) -> Plan {
         seed,
         net_seed: Rng::new(seed, "network").next_u64(),
         topology,
+        versions,
         knobs,
         ops,
         faults,
@@ -73,6 +77,19 @@ pub fn plan(seed: u64) -> Plan {
 fn lost(rng: &mut Rng, topology: &Topology, length: u64) -> Option<Lost> {
     let is_lost = topology.hubs > 1 && rng.chance(LOST_PERCENT);
     is_lost.then(|| Lost { at: rng.between(500, length), hub: number(rng.below(u64::from(topology.hubs))) })
+}
+
+/// Who is of an earlier version than the others: everyone, as long as nobody is of the later one but what was
+/// written before; nodes that are upgraded before clients, or clients before nodes; or some of both.
+fn versions(rng: &mut Rng, topology: &Topology) -> Versions {
+    if !rng.chance(EARLIER_PERCENT) {
+        return Versions::default();
+    }
+    let (of_hubs, of_clients) = rng.pick(&[(100, 100), (60, 0), (0, 60), (50, 50)]);
+    let mut some = |count, share| (0..count).filter(|_| rng.chance(share)).collect();
+    let hubs = some(topology.hubs, of_hubs);
+    let clients = some(number(topology.clients.len() as u64), of_clients);
+    Versions { hubs, clients, change: rng.chance(50) }
 }
 
 fn topology(rng: &mut Rng) -> Topology {
@@ -163,6 +180,7 @@ const DRAWS: &[(u64, Draw)] = &[
     (3, |_, room, _| Act::React { room }),
     (1, |_, room, _| Act::Unreact { room }),
     (1, |_, room, _| Act::Pin { room }),
+    (1, |_, room, _| Act::Unpin { room }),
     (3, |_, room, _| Act::Join { room }),
     (3, |_, room, _| Act::Leave { room }),
     (3, |_, room, user| Act::Invite { room, user }),

@@ -32,6 +32,7 @@ marks! {
     Retried = "a send was stored once and asked for again",
     UnackedStored = "a message was stored whose sender was not told before it lost the connection",
     LaterVersion = "an event of a later version took its place and showed nothing",
+    OverEarlier = "a client of the later version got an event over a node that does not know its type",
     Drained = "a client moved to another node before its own had left",
     Removed = "a client was removed from a room and told so",
     JoinedLater = "a client was let into a room while connected",

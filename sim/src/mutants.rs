@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// Runs that shrinking a plan may take.
-const SHRINK_RUNS: usize = 120;
+const SHRINK_RUNS: usize = 600;
 /// Most faults of a plan that was shrunk: with more of them it tells too little of its bug.
 const FAULTS_MAX: usize = 3;
 /// Where the shrunk plans are kept, below the project's folder.
@@ -62,7 +62,8 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
         Bug::AckBeforeCommit | Bug::OperationAckedEarly | Bug::DedupByBody => &[Invariant::AckedIsDurable],
-        Bug::RoleNotAsked => &[Invariant::Allowed],
+        Bug::LaterIsCut => &[Invariant::Readable, Invariant::OneOrder],
+        Bug::RoleNotAsked | Bug::BanKeepsNobodyOut => &[Invariant::Allowed],
         Bug::FailureRefused => &[Invariant::Refused],
         Bug::SeqWithHoles | Bug::SeqFromClock => &[Invariant::DenseLog],
         Bug::SeqPerNode => &[Invariant::AckedIsDurable, Invariant::OneOrder],
@@ -79,7 +80,9 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         Bug::PresenceForEver => &[Invariant::Presence],
         Bug::NoHeartbeat => &[Invariant::Converges],
         Bug::NoJitter => &[Invariant::Spread],
-        Bug::TwoSessions | Bug::OutboxUnbounded | Bug::QueueUnbounded => &[Invariant::Bounded],
+        Bug::TwoSessions | Bug::OutboxUnbounded | Bug::QueueUnbounded | Bug::RingsUnbounded => {
+            &[Invariant::Bounded]
+        }
         Bug::CursorsNotTold => &[Invariant::NoSkips],
         Bug::CursorAhead => &[Invariant::CursorsAdvance, Invariant::Contiguous],
         Bug::DeliveredTwice => &[Invariant::Contiguous],

@@ -5,11 +5,13 @@ mod fault;
 
 pub use fault::{Fault, Harm, Host};
 
+use fakes::version::Version;
 use hub::limits::bounds::{OUT_FRAMES_MAX, PULL_EVENTS_MAX};
 use serde::{Deserialize, Serialize};
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What it is about, for those kept.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -23,6 +25,9 @@ pub struct Plan {
     pub net_seed: u64,
     /// Who there is.
     pub topology: Topology,
+    /// Of which version everyone is.
+    #[serde(default, skip_serializing_if = "Versions::is_one")]
+    pub versions: Versions,
     /// How everything is set.
     pub knobs: Knobs,
     /// What people do, in order of time.
@@ -34,8 +39,54 @@ pub struct Plan {
     pub lost: Option<Lost>,
 }
 
+/// Who is of an earlier version than the others: reactions are events of a type that they do not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// Nodes that begin as such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hubs: Vec<u32>,
+    /// Clients that begin as such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<u32>,
+    /// Whether who starts again is of the other version, as while nodes are upgraded one after another, or taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub change: bool,
+}
+
+impl Versions {
+    /// Whether there is only one.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Of which version a node begins.
+    #[must_use]
+    pub fn of_hub(&self, hub: u32) -> Version {
+        if self.hubs.contains(&hub) { Version::Earlier } else { Version::Later }
+    }
+
+    /// Of which version a client begins.
+    #[must_use]
+    pub fn of_client(&self, client: u32) -> Version {
+        if self.clients.contains(&client) { Version::Earlier } else { Version::Later }
+    }
+
+    /// Of which version one is that starts again.
+    #[must_use]
+    pub const fn next(&self, version: Version) -> Version {
+        match version {
+            Version::Earlier if self.change => Version::Later,
+            Version::Later if self.change => Version::Earlier,
+            Version::Earlier | Version::Later => version,
+        }
+    }
+}
+
 /// A node that is cut off from everyone until the others have got on without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lost {
     /// From when, in milliseconds.
     pub at: u64,
@@ -45,6 +96,7 @@ pub struct Lost {
 
 /// Who there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topology {
     /// Nodes.
     pub hubs: u32,
@@ -70,6 +122,7 @@ impl Topology {
 
 /// A client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Device {
     /// Who uses it.
     pub user: u32,
@@ -79,6 +132,7 @@ pub struct Device {
 
 /// A room that exists from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoomPlan {
     /// Only by invitation.
     pub private: bool,
@@ -88,6 +142,7 @@ pub struct RoomPlan {
 
 /// How everything is set. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Knobs {
     /// How far time goes at each step.
     pub tick: u64,
@@ -141,10 +196,6 @@ pub struct Knobs {
     /// Most events of a room that a connection takes at a time.
     #[serde(default = "pull_events")]
     pub pull_events: usize,
-    /// Whether nodes and clients are of an earlier version than what is written: reactions are events of a type
-    /// that they do not know.
-    #[serde(default)]
-    pub earlier_version: bool,
 }
 
 /// What plans of before there was such a setting have.
@@ -194,13 +245,13 @@ impl Default for Knobs {
             store_readers: store_readers(),
             queue_frames: queue_frames(),
             pull_events: pull_events(),
-            earlier_version: false,
         }
     }
 }
 
 /// Something that someone does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Op {
     /// When, in milliseconds.
     pub at: u64,
@@ -243,6 +294,10 @@ pub enum Act {
     },
     /// Pins the newest message.
     Pin {
+        room: u32,
+    },
+    /// Takes the newest message's pin off.
+    Unpin {
         room: u32,
     },
     Join {

@@ -1,6 +1,6 @@
 //! Plans as files, which a person can read and cut.
 
-use crate::plan::{Harm, Plan, Topology};
+use crate::plan::{Harm, Plan, Topology, Versions};
 use anyhow::{Context, ensure};
 use std::path::Path;
 
@@ -59,6 +59,17 @@ impl Plan {
                 );
             }
         }
+        let Versions { hubs: earlier_hubs, clients: earlier_clients, .. } = &self.versions;
+        for hub in earlier_hubs {
+            ensure!(hub < hubs, "versions.hubs: hub {hub} of {hubs}");
+        }
+        for client in earlier_clients {
+            ensure!(
+                (*client as usize) < clients.len(),
+                "versions.clients: client {client} of {}",
+                clients.len()
+            );
+        }
         if let Some(lost) = self.lost {
             ensure!(lost.hub < *hubs, "lost: hub {} of {hubs}", lost.hub);
         }
@@ -90,8 +101,13 @@ impl Plan {
         let bug = bug.unwrap_or_default();
         let lost =
             self.lost.as_ref().map(|lost| format!(",\n  \"lost\": {}", json(serde_json::to_string(lost))));
+        let versions = if self.versions.is_one() {
+            String::new()
+        } else {
+            format!("  \"versions\": {},\n", json(serde_json::to_string(&self.versions)))
+        };
         format!(
-            "{{\n  \"story\": {},\n{bug}  \"seed\": {},\n  \"net_seed\": {},\n  \"topology\": {},\n  \"knobs\": {},\n  \
+            "{{\n  \"story\": {},\n{bug}  \"seed\": {},\n  \"net_seed\": {},\n  \"topology\": {},\n{versions}  \"knobs\": {},\n  \
              \"ops\": {},\n  \"faults\": {}{}\n}}\n",
             json(serde_json::to_string(&self.story)),
             self.seed,
@@ -137,6 +153,8 @@ mod tests {
             ("faults[0]: it ends before", |plan| {
                 plan.faults.insert(0, Fault { at: 2, until: 1, harm: Harm::StoreStall });
             }),
+            ("versions.hubs: hub 99", |plan| plan.versions.hubs.push(99)),
+            ("versions.clients: client 99", |plan| plan.versions.clients.push(99)),
             ("lost: hub 99", |plan| plan.lost = Some(crate::plan::Lost { at: 1, hub: 99 })),
         ];
         for (expected, cut) in cuts {

@@ -93,6 +93,20 @@ fn departure(rng: &mut Rng, topology: &Topology, ops: &mut Vec<Op>, faults: &mut
     faults.sort_by_key(|fault| fault.at);
 }
 
+/// People react to what is said, which those of an earlier version know nothing of; then more is said.
+pub(crate) fn react(topology: &Topology, length: u64, ops: &mut Vec<Op>) {
+    let begin = length / 4;
+    let Some(room) = topology.rooms.first() else { return };
+    let devices = (0..).zip(&topology.clients);
+    let members = devices.filter(|(_, device)| room.members.contains(&device.user));
+    let (say, react) = (Act::Say { room: 0, padding: 0 }, Act::React { room: 0 });
+    for (turn, (client, _)) in (0..).zip(members) {
+        let acts = (0..).zip([say, react, react, say]);
+        ops.extend(acts.map(|(step, act)| Op { at: begin + 900 * turn + 200 * step, client, act }));
+    }
+    ops.sort_by_key(|op| op.at);
+}
+
 /// Someone reads just when the store is gone, which comes back soon.
 fn unkept(topology: &Topology, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     const AT: u64 = 2_000;
@@ -168,7 +182,7 @@ fn doubt(rng: &mut Rng, topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, f
     faults.sort_by_key(|fault| fault.at);
 }
 
-/// Someone is let into a room, removed, and let in again, and is perhaps away meanwhile.
+/// Someone is let into a room, removed or banned, and let in again, and is perhaps away meanwhile.
 fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     if !rng.chance(TURNOVER_PERCENT) {
         return;
@@ -180,11 +194,12 @@ fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, 
     let other = devices().find(|(_, device)| !members.contains(&device.user));
     let (Some((client, owner)), Some((_, other))) = (owner, other) else { return };
     let (say, user) = (Act::Say { room, padding: 0 }, other.user);
-    let (invite, kick) = (Act::Invite { room, user }, Act::Kick { room, user });
+    let invite = Act::Invite { room, user };
+    let remove = if rng.chance(40) { Act::Ban { room, user } } else { Act::Kick { room, user } };
     let begin = rng.between(1_000, length / 2);
     // What a client keeps, it keeps now and then.
     let pause = rng.pick(&[300, 1_000, 2_500]);
-    for (step, act) in (0..).zip([invite, say, kick, say, invite, say]) {
+    for (step, act) in (0..).zip([invite, say, remove, say, invite, say]) {
         ops.push(Op { at: begin + step * pause, client, act });
     }
     ops.sort_by_key(|op| op.at);

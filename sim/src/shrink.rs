@@ -2,7 +2,7 @@
 //! rooms and nodes first, then shorter times and plainer settings.
 
 use crate::oracle::Invariant;
-use crate::plan::{Act, Harm, Host, Knobs, Lost, Plan};
+use crate::plan::{Act, Harm, Host, Knobs, Lost, Plan, Versions};
 use crate::rng::Rng;
 use crate::run::{self, How};
 use std::collections::BTreeSet;
@@ -74,6 +74,8 @@ impl Shrinker {
         self.each(|plan| plan.topology.hubs as usize, without_hub);
         self.each(|plan| plan.topology.hosts as usize, without_host);
         self.each(|plan| plan.topology.rooms.len(), without_room);
+        self.each(|plan| plan.topology.rooms.len(), without_members);
+        self.versions();
         self.times();
         self.knobs();
     }
@@ -137,6 +139,19 @@ impl Shrinker {
         }
     }
 
+    /// One version, or as few of the earlier one as it can.
+    fn versions(&mut self) {
+        let one = Plan { versions: Versions::default(), ..self.best.clone() };
+        if one == self.best || self.takes(&one) {
+            return;
+        }
+        let mut steady = self.best.clone();
+        steady.versions.change = false;
+        self.takes(&steady);
+        self.fewer(|plan| plan.versions.hubs.len(), |plan, keep| retain(&mut plan.versions.hubs, keep));
+        self.fewer(|plan| plan.versions.clients.len(), |plan, keep| retain(&mut plan.versions.clients, keep));
+    }
+
     /// Shortens pauses and faults.
     fn times(&mut self) {
         for longest in [20, 200, 2_000] {
@@ -161,9 +176,8 @@ impl Shrinker {
         if self.takes(&candidate) {
             return;
         }
-        let settings: [fn(&mut Knobs, &Knobs); 9] = [
+        let settings: [fn(&mut Knobs, &Knobs); 8] = [
             |knobs, plain| knobs.segments = plain.segments,
-            |knobs, plain| knobs.earlier_version = plain.earlier_version,
             |knobs, plain| knobs.doorbells_lost = plain.doorbells_lost,
             |knobs, plain| (knobs.ring_events, knobs.ring_bytes) = (plain.ring_events, plain.ring_bytes),
             |knobs, plain| knobs.resume_events = plain.resume_events,
@@ -175,7 +189,6 @@ impl Shrinker {
             |knobs, plain| {
                 *knobs = Knobs {
                     segments: knobs.segments,
-                    earlier_version: knobs.earlier_version,
                     doorbells_lost: knobs.doorbells_lost,
                     ring_events: knobs.ring_events,
                     ring_bytes: knobs.ring_bytes,
@@ -218,9 +231,15 @@ fn shifted(number: u32, gone: u32) -> Option<u32> {
     if number == gone { None } else { Some(number - u32::from(number > gone)) }
 }
 
+/// What is left of some numbers, once `gone` is out.
+fn shift(numbers: &mut Vec<u32>, gone: u32) {
+    *numbers = numbers.iter().filter_map(|number| shifted(*number, gone)).collect();
+}
+
 fn without_client(plan: &Plan, gone: u32) -> Option<Plan> {
     let mut plan = plan.clone();
     plan.topology.clients.remove(gone as usize);
+    shift(&mut plan.versions.clients, gone);
     plan.ops.retain_mut(|op| shifted(op.client, gone).map(|client| op.client = client).is_some());
     plan.faults.retain_mut(|fault| {
         let Harm::SlowReader { client } = &mut fault.harm else { return true };
@@ -236,6 +255,7 @@ fn without_hub(plan: &Plan, gone: u32) -> Option<Plan> {
         Host::Hub(number) => shifted(number, gone).map(Host::Hub),
         Host::Clients(_) | Host::Redis | Host::Store => Some(host),
     };
+    shift(&mut plan.versions.hubs, gone);
     plan.faults = relabelled(&plan, host, |hub| shifted(hub, gone));
     let lost = plan.lost.take();
     plan.lost = lost.and_then(|lost| Some(Lost { hub: shifted(lost.hub, gone)?, ..lost }));
@@ -294,24 +314,27 @@ fn relabelled(
     faults
 }
 
-/// A room goes if it is the last one: the others keep their numbers.
+/// Without a room and what is done there; those after it, and those made on the way, move up.
 fn without_room(plan: &Plan, gone: u32) -> Option<Plan> {
-    let is_last = plan.topology.rooms.len() == gone as usize + 1;
-    let is_used = plan.ops.iter().any(|op| room_of(op.act) == Some(gone));
-    if !is_last || gone == 0 {
-        // An empty room costs little; its members go.
-        let mut plan = plan.clone();
-        let room = plan.topology.rooms.get_mut(gone as usize)?;
-        let users: BTreeSet<u32> = plan.topology.clients.iter().map(|device| device.user).collect();
-        room.members.retain(|user| users.contains(user));
-        return (!room.members.is_empty()).then_some(plan);
-    }
     let mut plan = plan.clone();
-    plan.topology.rooms.pop();
-    (!is_used).then_some(plan)
+    plan.topology.rooms.remove(gone as usize);
+    plan.ops.retain_mut(|op| {
+        let Some(room) = room_of(&mut op.act) else { return true };
+        shifted(*room, gone).map(|shifted| *room = shifted).is_some()
+    });
+    Some(plan)
 }
 
-const fn room_of(act: Act) -> Option<u32> {
+/// Without the members of a room who have no client.
+fn without_members(plan: &Plan, room: u32) -> Option<Plan> {
+    let mut plan = plan.clone();
+    let room = plan.topology.rooms.get_mut(room as usize)?;
+    let users: BTreeSet<u32> = plan.topology.clients.iter().map(|device| device.user).collect();
+    room.members.retain(|user| users.contains(user));
+    (!room.members.is_empty()).then_some(plan)
+}
+
+const fn room_of(act: &mut Act) -> Option<&mut u32> {
     match act {
         Act::Say { room, .. }
         | Act::SayOdd { room, .. }
@@ -320,6 +343,7 @@ const fn room_of(act: Act) -> Option<u32> {
         | Act::React { room }
         | Act::Unreact { room }
         | Act::Pin { room }
+        | Act::Unpin { room }
         | Act::Join { room }
         | Act::Leave { room }
         | Act::Invite { room, .. }
@@ -365,4 +389,38 @@ fn squeeze(plan: &mut Plan, longest: u64) {
         at(&mut fault.until);
     }
     plan.lost.iter_mut().for_each(|lost| at(&mut lost.at));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate;
+    use crate::plan::Op;
+
+    #[test]
+    fn rooms_after_one_that_goes_move_up_with_what_is_done_there() {
+        let mut plan = generate::plan(1);
+        let room = plan.topology.rooms[0].clone();
+        plan.topology.rooms = vec![room; 3];
+        let say = |room| Op { at: 500, client: 0, act: Act::Say { room, padding: room } };
+        // The last one is made on the way.
+        plan.ops = [0, 1, 2, 3].map(say).to_vec();
+        plan.ops.push(Op { at: 500, client: 0, act: Act::Reload });
+        let plan = without_room(&plan, 1).unwrap();
+        assert_eq!(plan.topology.rooms.len(), 2);
+        let left = [(0, 0), (1, 2), (2, 3)].map(|(room, padding)| Act::Say { room, padding });
+        let acts: Vec<Act> = plan.ops.iter().map(|op| op.act).collect();
+        assert_eq!(acts, [&left[..], &[Act::Reload]].concat());
+    }
+
+    #[test]
+    fn versions_follow_those_who_stay() {
+        let mut plan = generate::plan(1);
+        plan.topology.hubs = 3;
+        plan.versions = Versions { hubs: vec![0, 2], clients: vec![0, 1], change: false };
+        let fewer = without_hub(&plan, 1).unwrap();
+        assert_eq!(fewer.versions.hubs, [0, 1]);
+        let fewer = without_client(&plan, 0).unwrap();
+        assert_eq!((fewer.versions.hubs, fewer.versions.clients), (vec![0, 2], vec![0]));
+    }
 }

@@ -34,6 +34,7 @@ pub struct Metrics {
     pub connections: Gauge,
     connections_closed: Family<Closed, Counter>,
     queue_frames_most: Gauge,
+    rings_bytes_most: Gauge,
     /// Messages that were committed and acked.
     pub messages_acked: Counter,
     /// Other operations that were committed and acked.
@@ -66,6 +67,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             connections_closed: Family::default(),
             queue_frames_most: Gauge::default(),
+            rings_bytes_most: Gauge::default(),
             messages_acked: Counter::default(),
             operations_acked: Counter::default(),
             operations_rejected: Counter::default(),
@@ -79,6 +81,14 @@ impl Default for Metrics {
             sweeps_failed: Counter::default(),
             sweep_gaps: Counter::default(),
         }
+    }
+}
+
+fn note_most(most: &Gauge, value: usize) {
+    let value = i64::try_from(value).unwrap_or(i64::MAX);
+    // Mostly it is no news, which costs a read of what all threads share.
+    if value > most.get() {
+        most.inner().fetch_max(value, Ordering::Relaxed);
     }
 }
 
@@ -105,11 +115,18 @@ impl Metrics {
 
     /// Notes how many frames wait to be written to a connection that is given more.
     pub fn note_queue(&self, frames: usize) {
-        let frames = i64::try_from(frames).unwrap_or(i64::MAX);
-        // Mostly it is no news, which costs a read of what all connections share.
-        if frames > self.queue_frames_most.get() {
-            self.queue_frames_most.inner().fetch_max(frames, Ordering::Relaxed);
-        }
+        note_most(&self.queue_frames_most, frames);
+    }
+
+    /// Notes how many bytes the rings hold after they took something.
+    pub fn note_rings(&self, bytes: usize) {
+        note_most(&self.rings_bytes_most, bytes);
+    }
+
+    /// The most bytes that the rings ever held together after they took something.
+    #[must_use]
+    pub fn rings_bytes_most(&self) -> u64 {
+        u64::try_from(self.rings_bytes_most.get()).unwrap_or(0)
     }
 
     /// The most frames that ever waited for one connection when it was given more.
@@ -144,6 +161,12 @@ impl Metrics {
             "queue_frames_most",
             "Most frames that ever waited for one connection when it was given more",
             self.queue_frames_most.clone(),
+        );
+        registry.register_with_unit(
+            "rings_most",
+            "The most that the rings of all rooms ever held",
+            Unit::Bytes,
+            self.rings_bytes_most.clone(),
         );
         registry.register_with_unit(
             "writer_batch",

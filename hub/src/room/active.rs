@@ -48,7 +48,9 @@ pub struct Room {
     ring: RwLock<Ring>,
     subscribers: Mutex<Subscribers>,
     is_repairing: AtomicBool,
+    budget: Arc<RingBudget>,
     attendance: Arc<Attendance>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -71,15 +73,18 @@ impl Room {
         limits: RingLimits,
         budget: Arc<RingBudget>,
         attendance: Arc<Attendance>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             id,
             started: OnceCell::new(),
             order: Mutex::new(Order { feed: None, seen: Seq(0) }),
-            ring: RwLock::new(Ring::new(Seq(0), limits.events_max, limits.bytes_max, budget)),
+            ring: RwLock::new(Ring::new(Seq(0), limits.events_max, limits.bytes_max, Arc::clone(&budget))),
             subscribers: Mutex::default(),
             is_repairing: AtomicBool::new(false),
+            budget,
             attendance,
+            metrics,
         }
     }
 
@@ -144,6 +149,7 @@ impl Room {
             for event in due {
                 ring.push(event);
             }
+            self.metrics.note_rings(self.budget.bytes());
         }
         // Still under the order's lock: a wake never comes before its event.
         for subscriber in &self.subscribers.lock().list {
@@ -160,7 +166,7 @@ impl Room {
 
     /// Reads what the feed misses until it misses nothing. One at a time; a second call returns
     /// at once.
-    pub(super) async fn repair(&self, store: &dyn Store, metrics: &Metrics) {
+    pub(super) async fn repair(&self, store: &dyn Store) {
         if self.is_repairing.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -179,7 +185,7 @@ impl Room {
             let backfill = self.order.lock().feed.as_mut().and_then(|feed| feed.poll_backfill(now));
             let Some(backfill) = backfill else { continue };
             tracing::debug!(room = %self.id, after = %backfill.after, "reads a gap from the store");
-            metrics.backfills.inc();
+            self.metrics.backfills.inc();
             let result = read(store.events(self.id, backfill.after, backfill.limit)).await;
             let now = tokio::time::Instant::now().into_std();
             match result {
@@ -187,7 +193,7 @@ impl Room {
                     self.with_feed(Seq(0), |feed, due| feed.handle_backfill(events, now, due));
                 }
                 Err(error) => {
-                    metrics.backfills_failed.inc();
+                    self.metrics.backfills_failed.inc();
                     tracing::warn!(room = %self.id, %error, "failed to backfill a room");
                     self.with_feed(Seq(0), |feed, _| feed.handle_backfill_failed(now));
                 }

@@ -140,7 +140,7 @@ impl Rooms {
             let mut active = self.active.write();
             let new = || {
                 let (budget, attendance) = (Arc::clone(&self.budget), Arc::clone(&self.attendance));
-                Arc::new(Room::new(room_id, self.limits.ring, budget, attendance))
+                Arc::new(Room::new(room_id, self.limits.ring, budget, attendance, Arc::clone(&self.metrics)))
             };
             let room = Arc::clone(active.entry(room_id).or_insert_with(new));
             // Under the map's lock: the sweep cannot take an empty room away between.
@@ -224,9 +224,9 @@ impl Rooms {
         if planted::has(Bug::NoBackfill) {
             return;
         }
-        let (store, metrics, stop) = (Arc::clone(&self.store), Arc::clone(&self.metrics), self.stop.clone());
+        let (store, stop) = (Arc::clone(&self.store), self.stop.clone());
         crate::sync::spawn(&self.tasks, async move {
-            stop.run_until_cancelled(room.repair(store.as_ref(), &metrics)).await;
+            stop.run_until_cancelled(room.repair(store.as_ref())).await;
         });
     }
 

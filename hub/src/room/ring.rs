@@ -128,12 +128,13 @@ impl Ring {
         self.bytes += event.cost();
         self.budget.bytes.fetch_add(event.cost(), Ordering::Relaxed);
         self.events.push_back(event);
-        while self.events.len() > self.events_max || self.bytes > self.bytes_max || self.budget.is_exceeded()
-        {
-            if !self.pop() {
-                break;
-            }
-        }
+        while self.is_over_bounds() && self.pop() {}
+    }
+
+    fn is_over_bounds(&self) -> bool {
+        let is_over =
+            self.events.len() > self.events_max || self.bytes > self.bytes_max || self.budget.is_exceeded();
+        is_over && !planted::has(Bug::RingsUnbounded)
     }
 
     /// Gives up the older half, when all rings together hold too much.

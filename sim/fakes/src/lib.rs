@@ -5,3 +5,4 @@
 pub mod redis;
 pub mod rng;
 pub mod store;
+pub mod version;

@@ -1,8 +1,10 @@
 //! What was asked for and acknowledged has taken effect, or was so already.
 
+use super::log::Log;
 use super::room::RoomLog;
+use super::{Check, hold};
 use protocol::client::Operation;
-use protocol::{ClientId, RoomEvent, Seq, UserId};
+use protocol::{ClientId, ErrorCode, RoomEvent, RoomId, Seq, UserId};
 
 /// An operation other than a send, which a client was asked for.
 #[derive(Clone, Debug)]
@@ -14,6 +16,66 @@ pub struct Asked {
     /// The newest event of its room then.
     pub head: Seq,
 }
+
+impl Log {
+    /// An operation that was acknowledged took effect, as far as the log was read.
+    ///
+    /// # Errors
+    /// Where it did not.
+    pub fn check_done(&mut self, asked: &Asked, client_id: ClientId, room_id: RoomId) -> Check {
+        self.note_ban(asked);
+        let shows = self.rooms.get(&room_id).is_some_and(|room| room.shows(asked, client_id));
+        let user = asked.user;
+        hold!(
+            shows,
+            AckedIsDurable,
+            "user {user} is told that {:?} was done, which it was not",
+            asked.operation
+        );
+        Ok(())
+    }
+
+    /// An operation of one who was a member all the while is not refused as that of no member.
+    ///
+    /// # Errors
+    /// Where it was.
+    pub fn check_not_done(&self, asked: &Asked, room_id: RoomId, code: ErrorCode) -> Check {
+        let Asked { operation, user, head } = asked;
+        let was_member = self.rooms.get(&room_id).is_some_and(|room| room.is_member_after(*user, *head));
+        hold!(
+            code != ErrorCode::NotMember
+                || !was_member
+                || !self.stayed(*user, room_id, *head, self.head(room_id)),
+            Refused,
+            "user {user} is refused {operation:?} as no member of room {room_id}, and was one all the while"
+        );
+        Ok(())
+    }
+
+    /// Someone asks for something that may lift a ban.
+    pub fn ask(&mut self, asked: &Asked) {
+        if let Operation::Unban { room_id, user_id } = asked.operation {
+            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
+            ban.since = None;
+            ban.lifting += 1;
+        }
+    }
+
+    /// It was done, and all that was before it in the log was read: what was refused, or had no end, may be done
+    /// still.
+    fn note_ban(&mut self, asked: &Asked) {
+        if let Operation::Ban { room_id, user_id } = asked.operation {
+            let head = self.head(room_id);
+            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
+            ban.since = (ban.lifting == 0).then_some(head);
+        } else if let Operation::Unban { room_id, user_id } = asked.operation {
+            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
+            ban.lifting = ban.lifting.saturating_sub(1);
+        }
+    }
+}
+
+type Is<'a> = &'a dyn Fn(&&RoomEvent) -> bool;
 
 impl RoomLog {
     /// Whether the room's log has what was asked for under this name.
@@ -75,15 +137,28 @@ impl RoomLog {
                         matches!(event, RoomEvent::MessageDeleted(deleted) if deleted.message_id == *message_id)
                     }
                 };
-                let last = |is: &dyn Fn(&&RoomEvent) -> bool| self.events.iter().rfind(is).map(RoomEvent::seq);
-                // It was put on again since, or it is not there.
-                last(&is_on).is_none_or(|on| on > *head || last(&is_off).is_some_and(|off| off > on))
+                self.is_off_since(*head, &is_on, &is_off)
             }
             Operation::PinMessage { message_id, .. } => self.events.iter().any(|event| {
                 matches!(event, RoomEvent::MessagePinned(pinned) if pinned.message_id == *message_id)
             }),
-            Operation::UnpinMessage { .. } => true,
+            Operation::UnpinMessage { message_id, .. } => {
+                let is_on = |event: &&RoomEvent| {
+                    matches!(event, RoomEvent::MessagePinned(pinned) if pinned.message_id == *message_id)
+                };
+                let is_off = |event: &&RoomEvent| {
+                    matches!(event, RoomEvent::MessageUnpinned(unpinned) if unpinned.message_id == *message_id)
+                        || matches!(event, RoomEvent::MessageDeleted(deleted) if deleted.message_id == *message_id)
+                };
+                self.is_off_since(*head, &is_on, &is_off)
+            }
         }
+    }
+
+    /// Whether something is not there, or was put on again since an event.
+    fn is_off_since(&self, seq: Seq, is_on: Is<'_>, is_off: Is<'_>) -> bool {
+        let last = |is: Is<'_>| self.events.iter().rfind(is).map(RoomEvent::seq);
+        last(is_on).is_none_or(|on| on > seq || last(is_off).is_some_and(|off| off > on))
     }
 
     /// Whether a user was a member at some time since an event.

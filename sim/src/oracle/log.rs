@@ -1,10 +1,10 @@
 //! The store's log as the oracle reads it: every event once, judged when it is first seen.
 
-use super::effect::Asked;
 use super::room::RoomLog;
 use super::said::{Sayings, shorten};
 use super::{Check, hold};
 use crate::history::Name;
+use fakes::version::LATER;
 use futures_util::FutureExt;
 use hub::store::Store;
 use protocol::model::{Anchor, MessagePage};
@@ -16,11 +16,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Log {
     store: Arc<dyn Store>,
-    rooms: BTreeMap<RoomId, RoomLog>,
+    pub(super) rooms: BTreeMap<RoomId, RoomLog>,
     /// Who said what.
     said: Sayings,
-    /// The type of events that no node and no client knows, if there is one: nobody is told of them.
-    pub unknown: Option<&'static str>,
 }
 
 /// An event that the oracle saw for the first time.
@@ -40,7 +38,7 @@ impl Log {
     /// The log of a store, for what is said.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, said: Sayings) -> Self {
-        Self { store, rooms: BTreeMap::new(), said, unknown: None }
+        Self { store, rooms: BTreeMap::new(), said }
     }
 
     /// A user said something in a room.
@@ -74,39 +72,6 @@ impl Log {
             !was_member || !self.stayed(user, room_id, from, self.head(room_id)),
             Refused,
             "user {user} is refused {client_id} as no member of room {room_id}, and was one from event {from} on"
-        );
-        Ok(())
-    }
-
-    /// An operation that was acknowledged took effect, as far as the log was read.
-    ///
-    /// # Errors
-    /// Where it did not.
-    pub fn check_done(&self, asked: &Asked, client_id: ClientId, room_id: RoomId) -> Check {
-        let shows = self.rooms.get(&room_id).is_some_and(|room| room.shows(asked, client_id));
-        let user = asked.user;
-        hold!(
-            shows,
-            AckedIsDurable,
-            "user {user} is told that {:?} was done, which it was not",
-            asked.operation
-        );
-        Ok(())
-    }
-
-    /// An operation of one who was a member all the while is not refused as that of no member.
-    ///
-    /// # Errors
-    /// Where it was.
-    pub fn check_not_done(&self, asked: &Asked, room_id: RoomId, code: ErrorCode) -> Check {
-        let Asked { operation, user, head } = asked;
-        let was_member = self.rooms.get(&room_id).is_some_and(|room| room.is_member_after(*user, *head));
-        hold!(
-            code != ErrorCode::NotMember
-                || !was_member
-                || !self.stayed(*user, room_id, *head, self.head(room_id)),
-            Refused,
-            "user {user} is refused {operation:?} as no member of room {room_id}, and was one all the while"
         );
         Ok(())
     }
@@ -220,7 +185,10 @@ impl Log {
                 }
             }
             RoomEvent::RoomCreated(created) => room.join(created.user_id, seq),
-            RoomEvent::MemberJoined(joined) => room.join(joined.user_id, seq),
+            RoomEvent::MemberJoined(joined) => {
+                room.check_ban(room_id, joined.user_id, seq)?;
+                room.join(joined.user_id, seq);
+            }
             RoomEvent::MemberLeft(left) => room.leave(left.user_id, seq),
             RoomEvent::ReactionAdded(_)
             | RoomEvent::ReactionRemoved(_)
@@ -294,10 +262,10 @@ impl Log {
         self.rooms.get(&room_id)?.events.get(at)
     }
 
-    /// The last of the events right after this one that are of a type which nobody knows.
+    /// The last of the events right after this one that are of a type which the earlier version does not know.
     #[must_use]
     pub fn past_unknown(&self, room_id: RoomId, mut seq: Seq) -> Seq {
-        let is_unknown = |event: &RoomEvent| self.unknown == Some(event.kind());
+        let is_unknown = |event: &RoomEvent| event.kind() == LATER;
         while self.event(room_id, seq.next()).is_some_and(is_unknown) {
             seq = seq.next();
         }

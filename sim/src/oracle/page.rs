@@ -201,7 +201,7 @@ impl Page {
         Ok(())
     }
 
-    /// Events of types that nobody knows took their places, up to this one: it was told nothing of them.
+    /// Events of types that it does not know took their places, up to this one: it was told nothing of them.
     pub fn pass(&mut self, log: &Log, room_id: RoomId, up_to: Seq) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let passed = log.past_unknown(room_id, room.seq).min(up_to);

@@ -21,6 +21,16 @@ pub(super) struct RoomLog {
     pub(super) messages: Vec<(MessageId, Seq, Texts)>,
     pub(super) numbers: BTreeMap<MessageId, usize>,
     pub(super) roles: Roles,
+    pub(super) bans: BTreeMap<UserId, Ban>,
+}
+
+/// Whether a user is kept out of a room, as far as it is known: bans are not in the log.
+#[derive(Debug, Default)]
+pub(super) struct Ban {
+    /// The room's newest event when a ban was acknowledged: none after it lets the user in.
+    pub(super) since: Option<Seq>,
+    /// It was asked to lift it so many times of which the end is not known: this may happen at any time.
+    pub(super) lifting: u32,
 }
 
 impl RoomLog {
@@ -33,6 +43,18 @@ impl RoomLog {
     pub(super) fn is_member_after(&self, user: UserId, seq: Seq) -> bool {
         let covers = |(from, to): &(Seq, Option<Seq>)| *from <= seq && to.is_none_or(|to| seq < to);
         self.members.get(&user).is_some_and(|stays| stays.iter().any(covers))
+    }
+
+    /// Nobody is let in who is banned.
+    pub(super) fn check_ban(&self, room_id: RoomId, user: UserId, seq: Seq) -> Check {
+        let since = self.bans.get(&user).and_then(|ban| ban.since);
+        hold!(
+            since.is_none(),
+            Allowed,
+            "room {room_id}: event {seq} lets user {user} in, who is banned since event {}",
+            since.unwrap_or_default()
+        );
+        Ok(())
     }
 
     pub(super) fn join(&mut self, user: UserId, seq: Seq) {

@@ -62,6 +62,9 @@ impl World<'_> {
             Act::Unreact { room } => self.on_newest(&handle, index, room, |room_id, message_id| {
                 Operation::RemoveReaction { room_id, message_id, emoji: "🎉".to_owned() }
             }),
+            Act::Unpin { room } => self.on_newest(&handle, index, room, |room_id, message_id| {
+                Operation::UnpinMessage { room_id, message_id }
+            }),
             Act::Pin { room } => self.on_newest(&handle, index, room, |room_id, message_id| {
                 Operation::PinMessage { room_id, message_id }
             }),
@@ -216,6 +219,7 @@ fn membership(op: &Op) -> Option<Operation> {
         | Act::React { .. }
         | Act::Unreact { .. }
         | Act::Pin { .. }
+        | Act::Unpin { .. }
         | Act::MarkRead { .. }
         | Act::Typing { .. }
         | Act::History { .. }

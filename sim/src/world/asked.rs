@@ -15,9 +15,9 @@ impl Judge {
             self.look(room_id);
         }
         let head = room_id.map_or(Seq(0), |room_id| self.log.head(room_id));
-        let client = self.client(index);
-        let asked = Asked { operation, user: client.user, head };
-        client.asked.insert(client_id, (room_id, asked));
+        let asked = Asked { operation, user: self.client(index).user, head };
+        self.log.ask(&asked);
+        self.client(index).asked.insert(client_id, (room_id, asked));
     }
 
     /// It is told that something was done.

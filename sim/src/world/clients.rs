@@ -2,7 +2,7 @@
 //! with what it kept.
 
 use super::ear::Ear;
-use super::judge::Shared;
+use super::judge::{Client, Shared};
 use super::net::Net;
 use crate::entropy;
 use crate::marks::{Mark, sometimes};
@@ -91,7 +91,7 @@ async fn live(site: Site, index: u32) {
             }
             let restored = judge.open(index);
             let client = judge.client(index);
-            (options(&site, index, client.life, client.user, client.login, restored), client.life)
+            (options(&site, index, client, restored), client.life)
         };
         let ear = Ear { judge: Arc::clone(&site.judge), index, life };
         let (handle, run) = driver::client(options, ear);
@@ -105,19 +105,13 @@ async fn live(site: Site, index: u32) {
     }
 }
 
-fn options(
-    site: &Site,
-    index: u32,
-    life: u64,
-    user: UserId,
-    login: LoginId,
-    restored: protocol::client::Persisted,
-) -> Options {
+fn options(site: &Site, index: u32, client: &Client, restored: protocol::client::Persisted) -> Options {
+    let Client { user, login, life, version, .. } = *client;
     let mut seed = [0; 32];
     Rng::new(site.plan.seed ^ u64::from(index) << 32 ^ life, "client").fill(&mut seed);
     let life = site.plan.knobs.token_life;
     Options {
-        dial: Arc::new(site.net.clone()),
+        dial: Arc::new(site.net.of(version)),
         addresses: (0..site.plan.topology.hubs).map(|hub| Host::Hub(hub).to_string()).collect(),
         config: config(&site.plan.knobs),
         tokens: Arc::new(Mint { judge: Arc::clone(&site.judge), index, user, login, life }),

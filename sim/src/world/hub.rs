@@ -2,12 +2,14 @@
 //! in.
 
 use super::clients::SECRET;
+use super::judge::Shared;
 use super::net::{HUB_PORT, Listener, Net, REDIS_PORT};
 use super::servers::{self, Servers};
 use crate::entropy;
 use crate::plan::{Host, Plan};
 use crate::rng::Rng;
 use fakes::store::SimStore;
+use fakes::version::Version;
 use hub::auth::{Auth, AuthSettings, Keys, PasswordParams, Passwords};
 use hub::broker::Broker;
 use hub::broker::local::LocalBroker;
@@ -42,6 +44,8 @@ pub(super) struct Hub {
     pub(super) net: Net,
     /// Redis and the store.
     pub(super) servers: Servers,
+    /// The judge.
+    pub(super) judge: Shared,
     /// What changes while it runs.
     pub(super) state: Arc<Mutex<State>>,
 }
@@ -54,12 +58,22 @@ pub(super) struct State {
     pub(super) shutdown: CancellationToken,
     /// How wrong its wall clock is.
     pub(super) skew: Skew,
+    /// Of which version it is.
+    pub(super) version: Version,
     /// The present run's broker.
     pub(super) broker: Option<Weak<dyn Broker>>,
     /// What the present run counts.
     pub(super) metrics: Arc<Metrics>,
     /// The tasks that it had before there were clients, and those that it has now.
     pub(super) tasks: (usize, usize),
+}
+
+impl State {
+    /// That of a node of a version, which did not run yet.
+    #[must_use]
+    pub(super) fn of(version: Version) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { version, ..Self::default() }))
+    }
 }
 
 /// How wrong a wall clock is.
@@ -107,11 +121,15 @@ pub(super) async fn run(hub: Hub) -> turmoil::Result {
     let runs = {
         let mut state = hub.state.lock();
         state.runs += 1;
+        if state.runs > 1 {
+            state.version = hub.plan.versions.next(state.version);
+        }
         state.shutdown = shutdown.clone();
         state.metrics = Arc::default();
+        hub.judge.lock().versions_of_hubs.insert(hub.node(), state.version);
         state.runs
     };
-    let listener = Listener::bind(hub.net.clone(), HUB_PORT).await?;
+    let listener = Listener::bind(hub.net(), HUB_PORT).await?;
     let random = Rng::new(hub.plan.seed ^ u64::from(hub.number) << 32 ^ runs << 48, "hub");
     let deps = hub.deps(Arc::new(Seeded(Mutex::new(random)))).await?;
     let tasks = count_tasks(Arc::clone(&hub.state));
@@ -139,6 +157,15 @@ async fn count_tasks(state: Arc<Mutex<State>>) -> std::convert::Infallible {
 }
 
 impl Hub {
+    fn node(&self) -> NodeId {
+        NodeId(Host::Hub(self.number).to_string())
+    }
+
+    /// The network, as a node of its version sees it.
+    fn net(&self) -> Net {
+        self.net.of(self.state.lock().version)
+    }
+
     async fn deps(&self, random: Arc<dyn Random>) -> Result<Deps, String> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.state)));
         let cheap = PasswordParams { memory_kib: 8, iterations: 1, parallelism: 1 };
@@ -166,11 +193,10 @@ impl Hub {
     }
 
     async fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
-        let (connector, readers) = (Arc::new(self.net.clone()), self.plan.knobs.store_readers);
-        let host = &self.servers.store;
-        let store = SimStore::open(host, connector, servers::store_address(), readers).await?;
-        let is_earlier = self.plan.knobs.earlier_version;
-        Ok(Arc::new(if is_earlier { store.of_an_earlier_version() } else { store }))
+        let (connector, readers) = (Arc::new(self.net()), self.plan.knobs.store_readers);
+        let (host, version) = (&self.servers.store, self.state.lock().version);
+        let store = SimStore::open(host, connector, servers::store_address(), readers, version).await?;
+        Ok(Arc::new(store))
     }
 
     fn broker(&self, random: &Arc<dyn Random>, times: &PresenceTimes) -> Result<Joining, String> {
@@ -179,9 +205,9 @@ impl Hub {
             return Ok((Arc::new(LocalBroker::alone()), Arc::new(LocalPresence::alone(incarnation))));
         }
         let url = RedisUrl::parse(&format!("redis://{}:{REDIS_PORT}", Host::Redis))?;
-        let node = NodeId(Host::Hub(self.number).to_string());
-        let connector = Arc::new(self.net.clone());
-        let broker = RedisBroker::new(url, connector, Arc::clone(random), &node, CancellationToken::new());
+        let connector = Arc::new(self.net());
+        let broker =
+            RedisBroker::new(url, connector, Arc::clone(random), &self.node(), CancellationToken::new());
         let presence = RedisPresence::new(broker.commands(), incarnation, times);
         Ok((Arc::new(broker), Arc::new(presence)))
     }
@@ -191,7 +217,7 @@ impl Hub {
         let millis = Duration::from_millis;
         let ring = RingLimits { events_max: knobs.ring_events, bytes_max: 1 << 20 };
         NodeSettings {
-            node: NodeId(Host::Hub(self.number).to_string()),
+            node: self.node(),
             rooms: RoomLimits { ring, rings_bytes_max: knobs.ring_bytes },
             queue: QueueLimits { frames_max: knobs.queue_frames, pull_events_max: knobs.pull_events },
             slow_reader_timeout: millis(knobs.slow_reader),

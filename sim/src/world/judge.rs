@@ -9,6 +9,8 @@ use crate::oracle::effect::Asked;
 use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
+use crate::plan::Versions;
+use fakes::version::{LATER, Version};
 use hub::store::LoginId;
 use loadgen::driver::Handle;
 use parking_lot::Mutex;
@@ -21,15 +23,11 @@ use std::sync::Arc;
 /// The judge, as everyone reaches it.
 pub type Shared = Arc<Mutex<Judge>>;
 
-/// Times that a client may go online in any minute.
-const CONNECTS_MAX: usize = 60;
 /// How long it takes at most until everyone has something, while nothing is broken: less than until a
 /// sweep, which makes up for what was not told.
 const PROMPT_MAX: u64 = 2_500;
 /// The same while nothing but Redis is broken: a sweep, at most 6 s after the one before, and what it reads.
 const SWEPT_MAX: u64 = 10_000;
-/// From so many equal pauses on, nobody draws them.
-const PAUSES_MIN: usize = 8;
 /// How long one who signed out may still be told something, in milliseconds, once faults have ended.
 const REVOKED_MAX: u64 = 20_000;
 /// The same as long as nothing is broken: until a sweep, at most 6 s, and what it asks for.
@@ -46,13 +44,16 @@ pub struct Judge {
     pub clients: Vec<Client>,
     /// What the plan allows.
     pub terms: Terms,
+    versions: Versions,
+    /// Of which version nodes are.
+    pub versions_of_hubs: BTreeMap<NodeId, Version>,
     /// The first thing that was wrong.
     pub violation: Option<Violation>,
     /// Events whose publication was lost on its way to a node.
     pub doorbells_lost: BTreeSet<(NodeId, RoomId, Seq)>,
     stored_at: BTreeMap<(RoomId, Seq), u64>,
     /// Pauses before reconnects, by the number of the attempt.
-    pauses: BTreeMap<u32, Vec<u32>>,
+    pub(super) pauses: BTreeMap<u32, Vec<u32>>,
 }
 
 /// A client, as the judge knows it.
@@ -68,6 +69,8 @@ pub struct Client {
     pub kept: Persisted,
     /// To ask it for something; none while it is not there.
     pub handle: Option<Handle>,
+    /// Of which version it is.
+    pub version: Version,
     /// Grows each time it is opened: what an earlier one is told counts no more.
     pub life: u64,
     /// It is to be opened again when it ends.
@@ -86,16 +89,18 @@ pub struct Client {
     pub ended: bool,
     /// The run is over: it is being closed.
     pub closing: bool,
-    connects: Vec<u64>,
+    /// When it went online within the last minute.
+    pub(super) connects: Vec<u64>,
 }
 
 impl Client {
     /// A client that was never opened.
     #[must_use]
-    pub fn new(user: UserId, login: LoginId) -> Self {
+    pub fn new(user: UserId, login: LoginId, version: Version) -> Self {
         Self {
             user,
             login,
+            version,
             page: Page::default(),
             kept: Persisted::default(),
             handle: None,
@@ -126,12 +131,14 @@ impl Client {
 impl Judge {
     /// A judge of these clients.
     #[must_use]
-    pub fn new(log: Log, clients: Vec<Client>, terms: Terms, keeps: bool) -> Shared {
+    pub fn new(log: Log, clients: Vec<Client>, terms: Terms, versions: Versions, keeps: bool) -> Shared {
         Arc::new(Mutex::new(Self {
             history: History::new(keeps),
             log,
             clients,
             terms,
+            versions,
+            versions_of_hubs: BTreeMap::new(),
             violation: None,
             doorbells_lost: BTreeSet::new(),
             stored_at: BTreeMap::new(),
@@ -168,18 +175,6 @@ impl Judge {
         self.log.say(client_id, name, user, room, text);
         self.client(index).names.insert(client_id, name);
         self.tell(Lane::Client(index), What::Said { name, room });
-    }
-
-    /// What waits at a node for one connection is bounded, whatever the client does: so many frames waited when it
-    /// was given more.
-    pub fn check_queue(&mut self, hub: u32, frames: u64) {
-        let full = self.terms.queue_frames;
-        if frames >= full {
-            let text = format!(
-                "{frames} frames waited at hub{hub} for a connection that was given more, {full} are enough"
-            );
-            self.fail(Invariant::Bounded, text);
-        }
     }
 
     fn note_stored(&mut self, seen: Vec<Seen>) {
@@ -306,7 +301,7 @@ impl Judge {
         let seen = self.log.check_event(event, user)?;
         self.note_stored(seen);
         let (room, seq) = (event.room_id(), event.seq());
-        self.clients[index as usize].page.pass(&self.log, room, Seq(seq.0.saturating_sub(1)));
+        self.pass(index, room, Seq(seq.0.saturating_sub(1)));
         self.client(index).page.event(event)?;
         if self.stored_at.get(&(room, seq)).is_some_and(|at| at + 3_000 < now()) {
             sometimes(Mark::NotDelivered);
@@ -314,6 +309,10 @@ impl Judge {
         self.check_prompt(index, room, seq)?;
         if let Some(Connection::Online { node }) = &self.client(index).page.connection {
             let bell = (node.clone(), room, seq);
+            let is_earlier = self.versions_of_hubs.get(&bell.0) == Some(&Version::Earlier);
+            if is_earlier && event.kind() == LATER {
+                sometimes(Mark::OverEarlier);
+            }
             if self.doorbells_lost.remove(&bell) {
                 sometimes(Mark::LostAndFound);
             }
@@ -376,22 +375,16 @@ impl Judge {
 
     /// A client is opened, with what it kept.
     pub fn open(&mut self, index: u32) -> Persisted {
-        let client = self.client(index);
+        let client = &mut self.clients[index as usize];
         let check = client.page.check_kept(&client.kept);
+        if client.life > 0 {
+            client.version = self.versions.next(client.version);
+        }
         let kept = client.open();
         if let Err((invariant, text)) = check {
             self.fail(invariant, format!("client{index}: {text}"));
         }
         kept
-    }
-
-    /// Who lost a node draws a pause; many who draw the same do not draw.
-    fn check_spread(&mut self, attempt: u32, pause: u32) -> Check {
-        let pauses = self.pauses.entry(attempt).or_default();
-        pauses.push(pause);
-        let same = pauses.len() >= PAUSES_MIN && pauses.iter().all(|other| *other == pause);
-        hold!(!same, Spread, "{} times the pause before attempt {attempt} was {pause} ms", pauses.len());
-        Ok(())
     }
 
     fn connection(&mut self, index: u32, connection: &Connection) -> Check {
@@ -406,15 +399,7 @@ impl Judge {
             (client.closing || client.reopens || client.quits, client.revoked_at.is_some());
         let text = match connection {
             Connection::Online { node } => {
-                let at = now();
-                client.connects.retain(|before| before + 60_000 > at);
-                client.connects.push(at);
-                let connects = client.connects.len();
-                hold!(
-                    connects <= CONNECTS_MAX,
-                    FewReconnects,
-                    "client{index} went online {connects} times within a minute"
-                );
+                self.check_connects(index)?;
                 self.note_spread(index);
                 format!("is online on {node}")
             }
@@ -439,11 +424,18 @@ impl Judge {
         Ok(())
     }
 
+    /// A client of the earlier version was told nothing of events of a type that it does not know.
+    fn pass(&mut self, index: u32, room_id: RoomId, up_to: Seq) {
+        if self.client(index).version == Version::Earlier {
+            self.look(room_id);
+            self.clients[index as usize].page.pass(&self.log, room_id, up_to);
+        }
+    }
+
     pub(super) fn persist(&mut self, index: u32, persist: Persist) -> Check {
-        if let (Persist::Session { cursors, .. }, true) = (&persist, self.log.unknown.is_some()) {
+        if let Persist::Session { cursors, .. } = &persist {
             for (room_id, seq) in cursors {
-                self.look(*room_id);
-                self.clients[index as usize].page.pass(&self.log, *room_id, *seq);
+                self.pass(index, *room_id, *seq);
             }
         }
         let client = self.client(index);

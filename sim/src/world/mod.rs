@@ -3,6 +3,7 @@
 
 mod acts;
 mod asked;
+mod bounds;
 mod clients;
 mod ear;
 mod harms;
@@ -27,9 +28,8 @@ use ::hub::store::memory::MemoryStore;
 use ::hub::store::{Append, LoginId, NewLogin, NewUser, Op, RoomOp, Store};
 use acts::{room_id, user_id};
 use clients::Site;
-use fakes::store::LATER;
 use futures_util::FutureExt;
-use hub::Hub;
+use hub::{Hub, State};
 use judge::{Client, Judge, Shared, now};
 use ledger::Ledger;
 use net::Net;
@@ -142,12 +142,14 @@ impl World<'_> {
         let (truth, logins) = furnish(&plan);
         let users = plan.topology.clients.iter().map(|client| user_id(client.user)).collect();
         let said = Sayings::new(users, plan.knobs.in_flight_per_room > 1);
-        let mut log = Log::new(truth.clone(), said);
-        log.unknown = plan.knobs.earlier_version.then_some(LATER);
-        let devices = plan.topology.clients.iter();
-        let clients =
-            devices.map(|device| Client::new(user_id(device.user), logins[device.user as usize])).collect();
-        let judge = Judge::new(log, clients, Terms::of(&plan), keeps_history);
+        let log = Log::new(truth.clone(), said);
+        let devices = (0..).zip(&plan.topology.clients);
+        let clients = devices.map(|(index, device)| {
+            let version = plan.versions.of_client(index);
+            Client::new(user_id(device.user), logins[device.user as usize], version)
+        });
+        let clients = clients.collect();
+        let judge = Judge::new(log, clients, Terms::of(&plan), plan.versions.clone(), keeps_history);
         let net = Net::new(plan.knobs.segments, plan.net_seed);
         let site = Site::new(plan.clone(), judge.clone(), net.clone());
         let servers = Servers::new(plan.clone(), truth.clone());
@@ -157,7 +159,8 @@ impl World<'_> {
                 plan: plan.clone(),
                 net: net.clone(),
                 servers: servers.clone(),
-                state: Arc::default(),
+                judge: judge.clone(),
+                state: State::of(plan.versions.of_hub(number)),
             })
             .collect();
         let ledger = Ledger::new(&plan.hosts(), plan.knobs.latency);
@@ -256,8 +259,12 @@ impl World<'_> {
             self.look_at = now() + COMMITS_INTERVAL;
             look(&mut judge, self.truth.as_ref());
             for hub in &self.hubs {
-                let frames = hub.state.lock().metrics.queue_frames_most();
+                let (frames, bytes) = {
+                    let state = hub.state.lock();
+                    (state.metrics.queue_frames_most(), state.metrics.rings_bytes_most())
+                };
                 judge.check_queue(hub.number, frames);
+                judge.check_rings(hub.number, bytes);
             }
         }
         Ok(judge.violation.is_none())

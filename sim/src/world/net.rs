@@ -4,6 +4,7 @@
 use crate::entropy;
 use crate::rng::Rng;
 use async_trait::async_trait;
+use fakes::version::{Renames, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hub::broker::redis::connector::{Connector, Stream as RedisStream};
@@ -31,19 +32,26 @@ pub(super) struct Net {
     segments: bool,
     seed: u64,
     count: Arc<AtomicU64>,
+    version: Version,
 }
 
 impl Net {
     /// Streams that are cut into pieces, or not.
     #[must_use]
     pub(super) fn new(segments: bool, seed: u64) -> Self {
-        Self { segments, seed, count: Arc::default() }
+        Self { segments, seed, count: Arc::default(), version: Version::default() }
+    }
+
+    /// The same for a node or a client of a version.
+    #[must_use]
+    pub(super) fn of(&self, version: Version) -> Self {
+        Self { version, ..self.clone() }
     }
 
     fn wrap(&self, stream: TcpStream) -> Wire {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let pieces = self.segments.then(|| Rng::new(self.seed ^ number, "segments"));
-        Wire { stream, pieces }
+        Wire { stream, pieces, reads: self.version.reads(), writes: self.version.writes() }
     }
 }
 
@@ -52,6 +60,8 @@ impl Net {
 pub(super) struct Wire {
     stream: TcpStream,
     pieces: Option<Rng>,
+    reads: Renames,
+    writes: Renames,
 }
 
 impl Wire {
@@ -74,6 +84,7 @@ impl AsyncRead for Wire {
         let read = part.filled().len();
         if result.is_ready() {
             entropy::note_wire(part.filled());
+            self.reads.rename(part.filled_mut());
         }
         buffer.advance(read);
         result
@@ -83,9 +94,14 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let most = self.piece(bytes.len());
-        let result = Pin::new(&mut self.stream).poll_write(cx, &bytes[..most]);
+        let mut renames = self.writes.clone();
+        let mut renamed = bytes[..most].to_vec();
+        renames.rename(&mut renamed);
+        let result = Pin::new(&mut self.stream).poll_write(cx, &renamed);
         if let Poll::Ready(Ok(written)) = &result {
-            entropy::note_wire(&bytes[..*written]);
+            entropy::note_wire(&renamed[..*written]);
+            // The rest is offered again.
+            self.writes.rename(&mut bytes[..*written].to_vec());
         }
         result
     }

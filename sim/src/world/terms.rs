@@ -19,6 +19,8 @@ pub struct Terms {
     pub rooms: u64,
     /// From so many frames that wait for one connection on it is given no more.
     pub queue_frames: u64,
+    /// Most bytes of all rings of a node.
+    pub ring_bytes: u64,
 }
 
 impl Terms {
@@ -39,6 +41,7 @@ impl Terms {
             outbox_messages: plan.knobs.outbox_messages,
             rooms: plan.topology.rooms.len() as u64,
             queue_frames: plan.knobs.queue_frames as u64,
+            ring_bytes: plan.knobs.ring_bytes as u64,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Changes, MemberRow, NewEvent, State};
 use crate::rules::{self, Rejection};
 use protocol::event::{LeaveReason, MemberJoined, MemberLeft, RoleChanged, RoomUpdated};
 use protocol::model::{Role, RoomKind};
+use protocol::planted::{self, Bug};
 use protocol::{MessageNo, Seq, UserId};
 
 impl State {
@@ -84,8 +85,10 @@ impl State {
         changes: &mut Changes,
     ) -> Result<Effect, Rejection> {
         let place = (request.room_id, user_id);
-        self.bans.insert(place);
-        changes.bans.insert(place);
+        if !planted::has(Bug::BanKeepsNobodyOut) {
+            self.bans.insert(place);
+            changes.bans.insert(place);
+        }
         if self.members.contains_key(&place) {
             self.remove_member(request, user_id, LeaveReason::Banned, changes)
         } else {

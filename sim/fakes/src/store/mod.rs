@@ -13,4 +13,4 @@ mod wire;
 mod within;
 
 pub use host::{StoreCounts, StoreHost};
-pub use node::{LATER, SimStore};
+pub use node::SimStore;

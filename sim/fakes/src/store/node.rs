@@ -5,6 +5,7 @@ use super::desk::{Answer, Answering, Desk, Place};
 use super::host::StoreHost;
 use super::pool::{Held, Pool};
 use super::wire::{self, Said, Step};
+use crate::version::{LATER, Version};
 use async_trait::async_trait;
 use hub::broker::redis::connector::Connector;
 use hub::broker::redis_url::Address;
@@ -24,8 +25,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Connections of a node that commits go over; the others are for reads.
 const WRITERS: u32 = 2;
-/// The type of events that nodes of an earlier version do not know, where some are of one.
-pub const LATER: &str = "reaction_added";
 
 /// A node's way to the store.
 #[derive(Debug)]
@@ -34,8 +33,7 @@ pub struct SimStore {
     epoch: Epoch,
     writers: Pool,
     readers: Pool,
-    /// Whether what this node reads was written by nodes of a later version.
-    is_earlier: bool,
+    version: Version,
 }
 
 /// Why a call came to nothing.
@@ -109,7 +107,7 @@ fn unpacked<T: 'static>(answer: Answer) -> T {
 }
 
 impl SimStore {
-    /// A node's way to a host at an address, with so many connections for reads.
+    /// The way of a node of a version to a host at an address, with so many connections for reads.
     ///
     /// # Errors
     /// When the truth does not tell its incarnation.
@@ -118,27 +116,19 @@ impl SimStore {
         connector: Arc<dyn Connector>,
         address: Address,
         readers: u32,
+        version: Version,
     ) -> Result<Self, StoreError> {
         let epoch = host.epoch().await?;
         let writers = Pool::new(Arc::clone(&connector), address.clone(), WRITERS);
         let readers = Pool::new(connector, address, readers);
-        Ok(Self { desk: host.desk(), epoch, writers, readers, is_earlier: false })
-    }
-
-    /// The same for a node of an earlier version than the others: where they know events of the type
-    /// [`LATER`] it meets a type that it does not know.
-    #[must_use]
-    pub fn of_an_earlier_version(mut self) -> Self {
-        self.is_earlier = true;
-        self
+        Ok(Self { desk: host.desk(), epoch, writers, readers, version })
     }
 
     fn meets(&self, event: Event) -> Result<Event, StoreError> {
-        let known = format!("\"type\":\"{LATER}\"");
-        if !self.is_earlier || !event.json.contains(&known) {
+        if self.version == Version::Later || !event.json.contains(LATER) {
             return Ok(event);
         }
-        let json = event.json.replacen(&known, "\"type\":\"of_a_later_version\"", 1);
+        let json = self.version.read(&event.json);
         Event::from_json(json.into()).map_err(|error| StoreError::Internal(error.to_string()))
     }
 

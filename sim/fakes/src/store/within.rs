@@ -1,6 +1,7 @@
 //! Streams to a host of the same process, for where no network is simulated.
 
 use super::{SimStore, StoreHost};
+use crate::version::Version;
 use async_trait::async_trait;
 use hub::broker::redis::connector::{Connector, Stream};
 use hub::broker::redis_url::Address;
@@ -35,6 +36,6 @@ impl SimStore {
     /// As [`SimStore::open`].
     pub async fn within(host: &Arc<StoreHost>, readers: u32) -> Result<Self, StoreError> {
         let connector = Within { host: Arc::clone(host), tasks: TaskTracker::new() };
-        Self::open(host, Arc::new(connector), Address::Tcp("store".into(), 0), readers).await
+        Self::open(host, Arc::new(connector), Address::Tcp("store".into(), 0), readers, Version::Later).await
     }
 }
