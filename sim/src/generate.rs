@@ -79,8 +79,8 @@ fn lost(rng: &mut Rng, topology: &Topology, length: u64) -> Option<Lost> {
     is_lost.then(|| Lost { at: rng.between(500, length), hub: number(rng.below(u64::from(topology.hubs))) })
 }
 
-/// Who is of an earlier version than the others: everyone, as long as nobody is of the later one but what was
-/// written before; nodes that are upgraded before clients, or clients before nodes; or some of both.
+/// Who is of an earlier version than the others: everyone, so that what is of the later one was left by nodes that are
+/// gone; some of the nodes, some of the clients, or some of both.
 fn versions(rng: &mut Rng, topology: &Topology) -> Versions {
     if !rng.chance(EARLIER_PERCENT) {
         return Versions::default();
