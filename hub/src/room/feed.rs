@@ -168,6 +168,8 @@ mod tests {
         /// Answers the backfill that must be due, with events up to this one.
         Read(u64),
         Fail,
+        /// Nothing is to be read now.
+        Idle,
     }
     use Step::*;
 
@@ -190,6 +192,7 @@ mod tests {
                     pending.take().expect("a read is under way");
                     feed.handle_backfill_failed(now);
                 }
+                Idle => assert_eq!((pending, feed.poll_backfill(now)), (None, None), "a read is too early"),
             }
             if let Some(read) = feed.poll_backfill(now) {
                 assert!(pending.is_none(), "one read at a time");
@@ -252,12 +255,43 @@ mod tests {
 
     #[test]
     fn a_failed_read_is_tried_again_after_a_pause() {
-        check(&[Arrive(12), Wait(40), Fail, Wait(99), Wait(1), Read(12)], &[11, 12], &[10, 10]);
+        check(&[Arrive(12), Wait(40), Fail, Wait(99), Idle, Wait(1), Read(12)], &[11, 12], &[10, 10]);
     }
 
     #[test]
     fn a_read_that_brings_nothing_waits_before_the_next() {
-        check(&[Head(11), Wait(40), Read(10), Wait(99), Wait(1), Read(11)], &[11], &[10, 10]);
+        check(&[Head(11), Wait(40), Read(10), Wait(99), Idle, Wait(1), Read(11)], &[11], &[10, 10]);
+    }
+
+    #[test]
+    fn the_pauses_grow_until_something_comes() {
+        for nothing in [Fail, Read(10)] {
+            check(
+                &[
+                    Head(12),
+                    Wait(40),
+                    nothing,
+                    Wait(100),
+                    nothing,
+                    Wait(199),
+                    Idle,
+                    Wait(1),
+                    nothing,
+                    Wait(399),
+                    Idle,
+                    Wait(1),
+                    // Something: the next read goes at once, and the pause after it is the first again.
+                    Read(11),
+                    Fail,
+                    Wait(99),
+                    Idle,
+                    Wait(1),
+                    Read(12),
+                ],
+                &[11, 12],
+                &[10, 10, 10, 10, 11, 11],
+            );
+        }
     }
 
     #[test]

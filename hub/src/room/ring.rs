@@ -256,6 +256,7 @@ mod tests {
     #[test]
     fn is_bounded_in_bytes_and_by_the_budget_and_gives_it_back() {
         let one = RingEvent::from(event(1, "x")).cost();
+        assert!(one > size_of::<RingEvent>(), "its text counts, and what holds it");
         let budget = Arc::new(RingBudget::new(one * 3));
         let mut first = Ring::new(Seq(10), 100, one * 2, Arc::clone(&budget));
         let mut second = Ring::new(Seq(10), 100, one * 100, Arc::clone(&budget));

@@ -23,9 +23,9 @@ struct Mark {
 }
 
 impl Marks {
+    /// A marker beyond those before it.
     pub(super) fn add(&mut self, room_id: RoomId, message_no: MessageNo) {
         match self.marks.iter_mut().find(|mark| mark.room_id == room_id) {
-            Some(mark) if mark.message_no >= message_no && mark.sent.is_some() => {}
             Some(mark) => {
                 mark.message_no = mark.message_no.max(message_no);
                 mark.sent = None;

@@ -270,3 +270,18 @@ fn a_mark_that_the_node_does_not_confirm_is_told_again_until_it_does() {
         (In::Wait(5_000), &[]),
     ]);
 }
+
+#[test]
+fn a_mark_means_nothing_to_another_incarnation_of_the_store() {
+    let mut rig = online();
+    rig.run(In::Frame(1, message(1, 6, 4)));
+    rig.run(In::MarkRead(1, 4));
+    rig.run(In::Closed(1, 1006));
+    rig.run(In::Wait(500));
+    rig.run(In::Opened(2));
+    let stale = with(room(1, 6, 4), &json!({"last_read_no": 3, "unread_count": 1}));
+    let said = rig.run(In::Frame(2, welcome_with("n1", 10, &[stale])));
+    assert!(said.iter().all(|line| !line.contains("mark_read")), "{said:?}");
+    let ready = serde_json::to_value(&rig.client.snapshot(rig.now)[1]).unwrap();
+    assert_eq!(ready["rooms"][0]["unread_count"], 1);
+}

@@ -11,3 +11,4 @@ mod requesting;
 mod rig;
 mod tokens;
 mod watching;
+mod window;

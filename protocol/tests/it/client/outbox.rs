@@ -2,6 +2,8 @@
 
 use super::rig::*;
 use protocol::client::{Operation, Request};
+use protocol::frame::client::{ClientMessage, SendMessage};
+use protocol::limits::FRAME_BYTES_MAX;
 use protocol::model::Anchor;
 use protocol::{ErrorCode, MessageId, RoomId};
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ fn edit() -> In {
     In::Operate(Operation::EditMessage { room_id, message_id, content: "better".into() })
 }
 
-fn create() -> In {
+pub(super) fn create() -> In {
     let kind = protocol::model::RoomKind::Public;
     In::Operate(Operation::CreateRoom { name: "new".into(), kind, topic: String::new() })
 }
@@ -21,7 +23,7 @@ fn own(name: &str, seq: u64, message_no: u64) -> Value {
 }
 
 /// Loses connection 1 and is welcomed on connection 2, at the given head of room 1.
-fn reconnect(rig: &mut Rig, head_seq: u64) -> Vec<String> {
+pub(super) fn reconnect(rig: &mut Rig, head_seq: u64) -> Vec<String> {
     rig.run(In::Closed(1, 1006));
     rig.run(In::Wait(500));
     rig.run(In::Opened(2));
@@ -267,6 +269,26 @@ fn text_that_a_node_would_refuse_is_refused_at_once() {
 }
 
 #[test]
+fn a_frame_may_be_as_long_as_a_node_takes_and_no_longer() {
+    let mut config = config();
+    config.outbox_bytes_max = 1 << 20;
+    let mut rig = rig_with(config, protocol::client::Persisted::default());
+    let frame = |content: String| {
+        let client_id = protocol::ClientId(uuid::Uuid::nil());
+        let send = SendMessage { client_id, room_id: RoomId(1), content, reply_to: None };
+        protocol::encode(&ClientMessage::SendMessage(send)).len()
+    };
+    // A control character is six bytes of JSON, a letter is one.
+    let free = FRAME_BYTES_MAX - frame(String::new());
+    let longest = "\u{1}".repeat(free / 6) + &"x".repeat(free % 6);
+    assert_eq!(frame(longest.clone()), FRAME_BYTES_MAX);
+    rig.run(In::Say(1, longest.clone().leak()));
+    assert_eq!(rig.refused, None);
+    rig.run(In::Say(1, (longest + "x").leak()));
+    assert_eq!(rig.refused.map(|refused| refused.code), Some(ErrorCode::TooLarge));
+}
+
+#[test]
 fn operations_are_acknowledged_or_fail() {
     online().check(&[
         (edit(), &["1 < edit_message c0 1 better"]),
@@ -329,57 +351,6 @@ fn operations_are_bounded() {
         pinned: false,
     }));
     assert_eq!(rig.refused, None);
-}
-
-#[test]
-fn a_wider_window_sends_ahead_in_order_and_again_in_order() {
-    let mut config = config();
-    config.in_flight_per_room = 2;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
-    rig.run(In::Say(1, "a"));
-    rig.run(In::Say(1, "b"));
-    rig.check(&[(In::Say(1, "c"), &["keep c2 at 2 queued", "pending c2 queued"])]);
-    assert_eq!(
-        reconnect(&mut rig, 5)[2..],
-        ["2 < send_message c0 1 a", "pending c0 sending", "2 < send_message c1 1 b", "pending c1 sending"]
-    );
-    rig.check(&[(
-        In::Frame(2, ack("c0", 1, 6)),
-        &["sent c0 1@6", "forget c0", "2 < send_message c2 1 c", "pending c2 sending"],
-    )]);
-}
-
-#[test]
-fn so_many_are_on_their_way_at_a_time_and_no_more() {
-    let mut config = config();
-    config.in_flight = 2;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
-    rig.run(In::Say(1, "a"));
-    rig.run(In::Say(2, "b"));
-    rig.check(&[
-        (create(), &[]),
-        (In::Frame(1, ack("c0", 1, 6)), &["sent c0 1@6", "forget c0", "1 < create_room c2"]),
-    ]);
-}
-
-#[test]
-fn one_that_may_go_out_again_but_has_no_room_waits_without_a_timer() {
-    let mut config = config();
-    config.in_flight = 1;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
-    rig.run(In::Say(2, "b"));
-    rig.run(In::Frame(1, error("c0", "unavailable")));
-    rig.run(In::Say(1, "a"));
-    rig.check(&[
-        (In::Wait(10_000), &[]),
-        (
-            In::Frame(1, ack("c1", 1, 6)),
-            &["sent c1 1@6", "forget c1", "1 < send_message c0 2 b", "pending c0 sending"],
-        ),
-    ]);
 }
 
 #[test]
