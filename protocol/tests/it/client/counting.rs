@@ -135,6 +135,13 @@ fn a_read_marker_and_deletions_around_it_are_not_counted_twice_or_lost() {
 }
 
 #[test]
+fn a_reset_moves_the_head() {
+    let reset = json!({"type": "reset", "room_id": 1, "head_seq": 900});
+    let told = last_told(&[In::Frame(1, reset)]);
+    assert_eq!(told, "room 1@900 room1 last 3 read 3 unread 0 mentions 0 members 2");
+}
+
+#[test]
 fn a_marker_after_a_reset_brings_the_counts_of_what_was_skipped() {
     let reset = json!({"type": "reset", "room_id": 1, "head_seq": 900});
     check_counts(

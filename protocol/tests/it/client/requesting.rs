@@ -79,6 +79,29 @@ fn a_refused_request_fails_and_one_refused_for_now_is_asked_again() {
 }
 
 #[test]
+fn one_that_fails_leaves_the_others() {
+    online().check(&[
+        (history(), &["1 < history 1 1"]),
+        (history(), &["1 < history 1 2"]),
+        (In::Frame(1, refusal(1, "not_member")), &["request 1 failed NotMember"]),
+        (In::Frame(1, page(2)), &["history 2"]),
+    ]);
+}
+
+#[test]
+fn one_refused_for_now_goes_over_the_next_connection() {
+    let mut rig = online();
+    rig.run(history());
+    rig.check(&[
+        (In::Frame(1, with(refusal(1, "rate_limited"), &json!({"retry_after_ms": 1_000}))), &[]),
+        (In::Closed(1, 1006), &["offline 1"]),
+        (In::Wait(2_000), &["connecting 1", "connect 2"]),
+        (In::Opened(2), &["2 < hello token {1:5,2:1} 9"]),
+        (In::Frame(2, welcome()), &["online n1", "ready ann 1@5 2@1", "2 < history 1 1"]),
+    ]);
+}
+
+#[test]
 fn requests_are_bounded() {
     let mut rig = rig();
     rig.run(In::Start(3600));
@@ -135,6 +158,21 @@ fn who_types_is_shown_for_a_while_or_until_they_speak_or_leave() {
         (In::Frame(1, message(1, 6, 4)), &["typing 1", "event 1@6 new_message"]),
         (In::Frame(1, typing(3)), &["typing 1 3"]),
         (In::Frame(1, left), &["typing 1", "event 1@7 member_left"]),
+    ]);
+}
+
+#[test]
+fn each_who_types_is_shown_for_a_time_of_their_own() {
+    let typing = |room: u64, user: u64| json!({"type": "typing", "room_id": room, "user_id": user, "display_name": "X"});
+    online().check(&[
+        (In::Frame(1, typing(1, 2)), &["typing 1 2"]),
+        (In::Wait(1_000), &[]),
+        (In::Frame(1, typing(1, 3)), &["typing 1 2 3"]),
+        (In::Frame(1, typing(2, 4)), &["typing 2 4"]),
+        (In::Wait(5_000), &["typing 1 3"]),
+        (In::Frame(1, json!({"type": "room_removed", "room_id": 1})), &["room 1 removed"]),
+        (In::Snapshot, &["online n1", "ready ann 2@1", "typing 2 4"]),
+        (In::Wait(1_000), &["typing 2"]),
     ]);
 }
 

@@ -2,6 +2,7 @@
 
 use super::rig::*;
 use protocol::client::TokenError;
+use serde_json::json;
 
 #[test]
 fn without_a_token_one_is_asked_for_first() {
@@ -29,6 +30,15 @@ fn the_node_knows_best_when_a_token_ends() {
     rig.run(In::Opened(1));
     rig.run(In::Frame(1, welcome()));
     assert_eq!(asked_after(&mut rig), 3_480);
+}
+
+#[test]
+fn of_a_short_token_a_fifth_is_kept_in_reserve() {
+    let mut rig = rig();
+    rig.run(In::Start(3_600));
+    rig.run(In::Opened(1));
+    rig.run(In::Frame(1, with(welcome(), &json!({"token_expires_at": 101_000}))));
+    assert_eq!(asked_after(&mut rig), 80);
 }
 
 /// After how many seconds, within an hour, the next token is asked for.
