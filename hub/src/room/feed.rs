@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_head_without_an_event_is_a_gap() {
-        check(&[Head(12), Wait(40), Read(12)], &[11, 12], &[10]);
+        check(&[Head(12), Idle, Wait(39), Idle, Wait(1), Read(12)], &[11, 12], &[10]);
     }
 
     #[test]

@@ -297,3 +297,19 @@ fn public_names_are_taken_once() {
         assert_eq!(judge_create(kind, name_taken, maker), answer, "{kind:?} {name_taken}");
     }
 }
+
+#[test]
+fn a_refusal_names_the_field_at_fault_by_its_name_in_the_protocol() {
+    let fields = [
+        (MessageNotFound, Some("message_id")),
+        (TargetBanned, Some("user")),
+        (NameTaken, Some("name")),
+        (TooManyReactions, Some("emoji")),
+        (ClientIdReused, Some("client_id")),
+        (NotMember, Some("room_id")),
+        (RoleTooLow, None),
+    ];
+    for (rejection, field) in fields {
+        assert_eq!(rejection.field(), field, "{rejection:?}");
+    }
+}
