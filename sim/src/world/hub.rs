@@ -126,7 +126,7 @@ pub(super) async fn run(hub: Hub) -> turmoil::Result {
         }
         state.shutdown = shutdown.clone();
         state.metrics = Arc::default();
-        hub.judge.lock().versions_of_hubs.insert(hub.node(), state.version);
+        hub.judge.lock().note_hub(hub.number, state.version);
         state.runs
     };
     let listener = Listener::bind(hub.net(), HUB_PORT).await?;

@@ -10,7 +10,7 @@ use crate::oracle::log::{Log, Seen};
 use crate::oracle::page::Page;
 use crate::oracle::{Check, Invariant, Violation, hold};
 use crate::plan::Versions;
-use fakes::version::{LATER, Version};
+use fakes::version::Version;
 use hub::store::LoginId;
 use loadgen::driver::Handle;
 use parking_lot::Mutex;
@@ -44,9 +44,10 @@ pub struct Judge {
     pub clients: Vec<Client>,
     /// What the plan allows.
     pub terms: Terms,
-    versions: Versions,
+    /// Who begins of which version.
+    pub(super) versions: Versions,
     /// Of which version nodes are.
-    pub versions_of_hubs: BTreeMap<NodeId, Version>,
+    pub(super) versions_of_hubs: BTreeMap<NodeId, Version>,
     /// The first thing that was wrong.
     pub violation: Option<Violation>,
     /// Events whose publication was lost on its way to a node.
@@ -309,10 +310,7 @@ impl Judge {
         self.check_prompt(index, room, seq)?;
         if let Some(Connection::Online { node }) = &self.client(index).page.connection {
             let bell = (node.clone(), room, seq);
-            let is_earlier = self.versions_of_hubs.get(&bell.0) == Some(&Version::Earlier);
-            if is_earlier && event.kind() == LATER {
-                sometimes(Mark::OverEarlier);
-            }
+            self.note_later(&bell.0, event);
             if self.doorbells_lost.remove(&bell) {
                 sometimes(Mark::LostAndFound);
             }
@@ -380,7 +378,8 @@ impl Judge {
         if client.life > 0 {
             client.version = self.versions.next(client.version);
         }
-        let kept = client.open();
+        let (kept, version) = (client.open(), client.version);
+        self.tell_version(Lane::Client(index), version);
         if let Err((invariant, text)) = check {
             self.fail(invariant, format!("client{index}: {text}"));
         }
@@ -422,14 +421,6 @@ impl Judge {
         };
         self.tell(Lane::Client(index), What::Told(text));
         Ok(())
-    }
-
-    /// A client of the earlier version was told nothing of events of a type that it does not know.
-    fn pass(&mut self, index: u32, room_id: RoomId, up_to: Seq) {
-        if self.client(index).version == Version::Earlier {
-            self.look(room_id);
-            self.clients[index as usize].page.pass(&self.log, room_id, up_to);
-        }
     }
 
     pub(super) fn persist(&mut self, index: u32, persist: Persist) -> Check {

@@ -16,6 +16,7 @@ mod net;
 mod servers;
 pub mod terms;
 mod timetable;
+mod versions;
 
 use crate::entropy;
 use crate::history::{History, Lane, What};
