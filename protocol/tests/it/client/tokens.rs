@@ -41,7 +41,37 @@ fn of_a_short_token_a_fifth_is_kept_in_reserve() {
     assert_eq!(asked_after(&mut rig), 80);
 }
 
-/// After how many seconds, within an hour, the next token is asked for.
+#[test]
+fn what_the_node_says_of_an_older_token_is_not_of_the_new_one() {
+    let mut rig = rig();
+    rig.run(In::Start(3_600));
+    rig.run(In::Opened(1));
+    rig.run(In::Token(36_000));
+    rig.run(In::Frame(1, welcome()));
+    assert_eq!(asked_after(&mut rig), 0, "it lives for ten hours");
+}
+
+#[test]
+fn a_node_that_says_nothing_of_the_end_is_not_asked_about_it() {
+    let mut rig = rig();
+    rig.run(In::Start(3_600));
+    rig.run(In::Opened(1));
+    rig.run(In::Frame(1, with(welcome(), &json!({"token_expires_at": 1_000}))));
+    assert_eq!(asked_after(&mut rig), 3_480);
+}
+
+#[test]
+fn no_token_for_now_is_no_news_to_one_who_waits_to_connect() {
+    let mut rig = online();
+    asked_after(&mut rig);
+    rig.check(&[
+        (In::Closed(1, 1006), &["offline 1"]),
+        (In::TokenError(TokenError::Transient), &[]),
+        (In::Wait(500), &["connecting 1", "connect 2"]),
+    ]);
+}
+
+/// After how many seconds, within an hour, the next token is asked for; 0 if none is.
 fn asked_after(rig: &mut Rig) -> u64 {
     (1..=3_600)
         .find(|_| {
