@@ -136,3 +136,37 @@ fn is_resumable(seq: Seq, room: &Room, resume_events_max: u64) -> bool {
 pub(super) const fn removed(room_id: RoomId) -> ServerMessage {
     ServerMessage::RoomRemoved(RoomRemoved { room_id })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn room(id: u64) -> Room {
+        serde_json::from_value(json!({
+            "id": id, "name": "room", "kind": "public", "topic": "", "role": "member", "head_seq": 5,
+            "last_message_no": 3, "last_read_no": 3, "joined_seq": 1, "unread_count": 0, "mention_count": 0,
+            "member_count": 2, "created_at": 1,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_room_that_needs_no_look_leaves_the_others_their_turns() {
+        let mut cursors = Cursors::default();
+        for id in 1..=4 {
+            assert!(cursors.attach(&room(id)));
+        }
+        // One that waits for its turn, and the one whose turn it is.
+        cursors.mark_clean(RoomId(2));
+        cursors.mark_clean(RoomId(1));
+        assert_eq!(cursors.next_dirty(), Some((RoomId(3), Seq(5))));
+        cursors.rotate(RoomId(3));
+        assert_eq!(cursors.next_dirty(), Some((RoomId(4), Seq(5))));
+        cursors.mark_clean(RoomId(4));
+        cursors.mark_clean(RoomId(3));
+        assert_eq!(cursors.next_dirty(), None);
+        cursors.mark_dirty(RoomId(2));
+        assert_eq!(cursors.next_dirty(), Some((RoomId(2), Seq(5))));
+    }
+}

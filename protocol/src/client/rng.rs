@@ -53,3 +53,23 @@ impl Rng {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_published_generator() {
+        let mut rng = Rng([1, 2, 3, 4]);
+        let first: Vec<u64> = (0..6).map(|_| rng.next()).collect();
+        let published = [
+            41_943_041,
+            58_720_359,
+            3_588_806_011_781_223,
+            3_591_011_842_654_386,
+            9_228_616_714_210_784_205,
+            9_973_669_472_204_895_162,
+        ];
+        assert_eq!(first, published);
+    }
+}

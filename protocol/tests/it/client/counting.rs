@@ -196,6 +196,19 @@ fn marks_are_told_only_now_and_then_and_only_the_newest() {
 }
 
 #[test]
+fn a_room_that_goes_takes_no_other_mark_with_it() {
+    let mut rig = online();
+    rig.run(In::Frame(1, message(1, 6, 4)));
+    rig.run(In::Frame(1, message(2, 2, 1)));
+    rig.check(&[
+        (In::MarkRead(1, 4), &["1 < mark_read 1 4"]),
+        (In::MarkRead(2, 1), &[]),
+        (In::Frame(1, json!({"type": "room_removed", "room_id": 1})), &["room 1 removed"]),
+        (In::Wait(300), &["1 < mark_read 2 1"]),
+    ]);
+}
+
+#[test]
 fn a_mark_that_was_not_confirmed_is_told_again_and_does_not_flicker() {
     let mut rig = online();
     rig.run(In::Frame(1, message(1, 6, 4)));
