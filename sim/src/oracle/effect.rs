@@ -1,7 +1,7 @@
 //! What was asked for and acknowledged has taken effect, or was so already.
 
 use super::log::Log;
-use super::room::RoomLog;
+use super::room::{Ban, RoomLog};
 use super::{Check, hold};
 use protocol::client::Operation;
 use protocol::{ClientId, ErrorCode, RoomEvent, RoomId, Seq, UserId};
@@ -55,23 +55,21 @@ impl Log {
     /// Someone asks for something that may lift a ban.
     pub fn ask(&mut self, asked: &Asked) {
         if let Operation::Unban { room_id, user_id } = asked.operation {
-            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
-            ban.since = None;
-            ban.lifting += 1;
+            *self.ban(room_id, user_id) = Ban { since: None, may_be_lifted: true };
         }
     }
 
-    /// It was done, and all that was before it in the log was read: what was refused, or had no end, may be done
-    /// still.
+    /// It was done, and all that was before it in the log was read.
     fn note_ban(&mut self, asked: &Asked) {
         if let Operation::Ban { room_id, user_id } = asked.operation {
             let head = self.head(room_id);
-            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
-            ban.since = (ban.lifting == 0).then_some(head);
-        } else if let Operation::Unban { room_id, user_id } = asked.operation {
-            let ban = self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default();
-            ban.lifting = ban.lifting.saturating_sub(1);
+            let ban = self.ban(room_id, user_id);
+            ban.since = (!ban.may_be_lifted).then_some(head);
         }
+    }
+
+    fn ban(&mut self, room_id: RoomId, user_id: UserId) -> &mut Ban {
+        self.rooms.entry(room_id).or_default().bans.entry(user_id).or_default()
     }
 }
 

@@ -29,8 +29,9 @@ pub(super) struct RoomLog {
 pub(super) struct Ban {
     /// The room's newest event when a ban was acknowledged: none after it lets the user in.
     pub(super) since: Option<Seq>,
-    /// It was asked to lift it so many times of which the end is not known: this may happen at any time.
-    pub(super) lifting: u32,
+    /// It was asked to lift it. That leaves no event by which a copy that comes later is known, so that from then on
+    /// it may happen at any time.
+    pub(super) may_be_lifted: bool,
 }
 
 impl RoomLog {
