@@ -4,7 +4,6 @@ use crate::cmd::Cmd;
 use crate::report::{Outcome, Report};
 use crate::{host, setup};
 use anyhow::Result;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,15 +36,11 @@ fn playwright(project: &str, args: &[String]) -> Result<Outcome> {
     Cmd::npm("npx", &["--no-install", "playwright", "test", "--project", project])
         .args(args)
         .env("HUB_BIN", hub_binary())
-        .env("HUBBUB_PAGE_PORT", free_port()?.to_string())
+        // Two runs on one machine do not meet.
+        .env("HUBBUB_PAGE_PORT", cluster::free_port().to_string())
         .within(DEADLINE)
         .show()?;
     Ok(Outcome::Done)
-}
-
-/// A port that nobody listens on now: two runs on one machine do not meet.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// The hub that tests start: the debug build, which reads the page from `web/dist`.

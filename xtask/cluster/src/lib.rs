@@ -16,7 +16,7 @@ pub use files::{draw_secret, last_lines};
 pub use host::which;
 pub use http::get;
 pub use layout::{Layout, Spec};
-pub use ports::free as free_ports;
+pub use ports::{any as free_port, free as free_ports};
 pub use programs::{Missing, missing, output};
 
 use anyhow::{Context, Result, bail};

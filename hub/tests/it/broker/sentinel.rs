@@ -3,7 +3,8 @@
 use super::contract;
 use super::inbox::{Node, room};
 use crate::support::eventually;
-use crate::support::redis::{RedisServer, free_port, redis_broker};
+use crate::support::redis::{RedisServer, redis_broker};
+use cluster::free_port;
 
 /// A master, its replica and a sentinel that knows both.
 async fn trio() -> (RedisServer, RedisServer, RedisServer) {

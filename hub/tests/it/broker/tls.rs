@@ -3,7 +3,8 @@
 use super::contract;
 use super::inbox::{Node, room};
 use crate::support::eventually;
-use crate::support::redis::{RedisServer, free_port, redis_broker};
+use crate::support::redis::{RedisServer, redis_broker};
+use cluster::free_port;
 use std::path::Path;
 use std::process::Command;
 

@@ -2,12 +2,12 @@
 //! the first that needs it starts it, and a keeper ends it when nobody has used it for a while. A test
 //! that breaks servers has one of its own.
 
+use cluster::free_port;
 use hub::store::postgres::PostgresStore;
 use protocol::Epoch;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,10 +70,6 @@ fn bin_dir() -> PathBuf {
     let in_path = PathBuf::from(String::from_utf8_lossy(&in_path.stdout).trim());
     let mut dirs = debian.into_iter().map(|path| path.join("bin")).chain([in_path]);
     dirs.find(has_server).unwrap_or_else(|| panic!("initdb and postgres are not found; {INSTALL}"))
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn run(mut command: Command) {

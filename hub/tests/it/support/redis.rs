@@ -1,6 +1,7 @@
 //! Real Redis servers, each in a folder of its own on a free port, killed when dropped.
 
 use super::eventually;
+use cluster::free_port;
 use fakes::redis::FakeRedis;
 use hub::broker::redis::RedisBroker;
 use hub::broker::redis::connector::NetConnector;
@@ -8,7 +9,6 @@ use hub::broker::redis_url::RedisUrl;
 use hub::clock::{Clock, SystemClock};
 use hub::random::SystemRandom;
 use protocol::NodeId;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -22,11 +22,6 @@ pub struct RedisServer {
     settings: Vec<String>,
     password: Option<String>,
     child: Option<Child>,
-}
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn run(program: &str, args: &[&str]) -> Command {
