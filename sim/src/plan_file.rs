@@ -140,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_that_there_is_not_is_told() {
+        let text = generate::plan(1).to_text();
+        for (before, added) in [("{\"tick\"", "{\"tack\":1,\"tick\""), ("{\"hubs\"", "{\"hobs\":1,\"hubs\"")]
+        {
+            assert!(text.contains(before), "{before} in {text}");
+            let error =
+                serde_json::from_str::<Plan>(&text.replacen(before, added, 1)).unwrap_err().to_string();
+            let name = added.split('"').nth(1).unwrap();
+            assert!(error.starts_with(&format!("unknown field `{name}`")), "{error}");
+        }
+    }
+
+    #[test]
     fn what_a_plan_names_and_does_not_have_is_told() {
         let cuts: &[(&str, Cut)] = &[
             ("topology: hubs", |plan| plan.topology.hubs = 0),

@@ -48,7 +48,6 @@ pub struct Room {
     ring: RwLock<Ring>,
     subscribers: Mutex<Subscribers>,
     is_repairing: AtomicBool,
-    budget: Arc<RingBudget>,
     attendance: Arc<Attendance>,
     metrics: Arc<Metrics>,
 }
@@ -79,10 +78,9 @@ impl Room {
             id,
             started: OnceCell::new(),
             order: Mutex::new(Order { feed: None, seen: Seq(0) }),
-            ring: RwLock::new(Ring::new(Seq(0), limits.events_max, limits.bytes_max, Arc::clone(&budget))),
+            ring: RwLock::new(Ring::new(Seq(0), limits.events_max, limits.bytes_max, budget)),
             subscribers: Mutex::default(),
             is_repairing: AtomicBool::new(false),
-            budget,
             attendance,
             metrics,
         }
@@ -149,7 +147,7 @@ impl Room {
             for event in due {
                 ring.push(event);
             }
-            self.metrics.note_rings(self.budget.bytes());
+            self.metrics.note_rings(ring.budget().bytes());
         }
         // Still under the order's lock: a wake never comes before its event.
         for subscriber in &self.subscribers.lock().list {

@@ -104,6 +104,12 @@ impl Ring {
         self.head
     }
 
+    /// What all rings share.
+    #[must_use]
+    pub fn budget(&self) -> &RingBudget {
+        &self.budget
+    }
+
     /// Begins anew after `head`.
     pub fn restart(&mut self, head: Seq) {
         self.clear();

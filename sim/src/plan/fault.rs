@@ -5,6 +5,7 @@ use std::fmt;
 
 /// Something that breaks, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// From when, in milliseconds.
     pub at: u64,

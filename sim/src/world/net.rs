@@ -51,7 +51,7 @@ impl Net {
     fn wrap(&self, stream: TcpStream) -> Wire {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let pieces = self.segments.then(|| Rng::new(self.seed ^ number, "segments"));
-        Wire { stream, pieces, reads: self.version.reads(), writes: self.version.writes() }
+        Wire { stream, pieces, reads: self.version.reads() }
     }
 }
 
@@ -61,7 +61,6 @@ pub(super) struct Wire {
     stream: TcpStream,
     pieces: Option<Rng>,
     reads: Renames,
-    writes: Renames,
 }
 
 impl Wire {
@@ -94,14 +93,9 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let most = self.piece(bytes.len());
-        let mut renames = self.writes.clone();
-        let mut renamed = bytes[..most].to_vec();
-        renames.rename(&mut renamed);
-        let result = Pin::new(&mut self.stream).poll_write(cx, &renamed);
+        let result = Pin::new(&mut self.stream).poll_write(cx, &bytes[..most]);
         if let Poll::Ready(Ok(written)) = &result {
-            entropy::note_wire(&renamed[..*written]);
-            // The rest is offered again.
-            self.writes.rename(&mut bytes[..*written].to_vec());
+            entropy::note_wire(&bytes[..*written]);
         }
         result
     }

@@ -1,7 +1,7 @@
 //! What is known of rooms: unread counts, heads, names, members.
 
 use super::rig::*;
-use protocol::client::{Config, Persisted};
+use protocol::client::Config;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -77,11 +77,8 @@ fn an_edit_that_mentions_the_user_or_no_longer_does_is_counted() {
 #[test]
 fn events_that_the_welcome_took_into_account_are_not_counted_twice() {
     let mut rig = online().loud();
-    rig.run(In::Closed(1, 1006));
-    rig.run(In::Wait(500));
-    rig.run(In::Opened(2));
     let room = with(room(1, 6, 4), &json!({"last_read_no": 3, "unread_count": 1}));
-    rig.run(In::Frame(2, welcome_with("n1", 9, &[room])));
+    rig.come_back(2, welcome_with("n1", 9, &[room]));
     rig.check(&[
         (In::Wait(2_000), &[]),
         (In::Frame(2, message(1, 6, 4)), &["event 1@6 new_message", "keep user 1 epoch 9 1@6"]),
@@ -155,10 +152,7 @@ fn a_mark_that_the_welcome_knows_of_is_not_told_again() {
     let mut rig = online();
     rig.run(In::Frame(1, message(1, 6, 4)));
     rig.run(In::MarkRead(1, 4));
-    rig.run(In::Closed(1, 1006));
-    rig.run(In::Wait(500));
-    rig.run(In::Opened(2));
-    let said = rig.run(In::Frame(2, welcome_with("n1", 9, &[room(1, 6, 4)])));
+    let said = rig.come_back(2, welcome_with("n1", 9, &[room(1, 6, 4)]));
     assert_eq!(said, ["online n1", "ready ann 1@6"]);
 }
 
@@ -213,12 +207,9 @@ fn a_mark_that_was_not_confirmed_is_told_again_and_does_not_flicker() {
     let mut rig = online();
     rig.run(In::Frame(1, message(1, 6, 4)));
     rig.run(In::MarkRead(1, 4));
-    rig.run(In::Closed(1, 1006));
-    rig.run(In::Wait(500));
-    rig.run(In::Opened(2));
     let stale = with(room(1, 6, 4), &json!({"last_read_no": 3, "unread_count": 1}));
     assert_eq!(
-        rig.run(In::Frame(2, welcome_with("n1", 9, std::slice::from_ref(&stale)))),
+        rig.come_back(2, welcome_with("n1", 9, std::slice::from_ref(&stale))),
         ["online n1", "ready ann 1@6", "2 < mark_read 1 4"]
     );
     let shown = rig.client.snapshot(rig.now);
@@ -226,10 +217,7 @@ fn a_mark_that_was_not_confirmed_is_told_again_and_does_not_flicker() {
     assert_eq!(ready["rooms"][0]["unread_count"], 0);
     // Confirmed, it is not told again.
     rig.run(In::Frame(2, marker(4, 4, 0, 0)));
-    rig.run(In::Closed(2, 1006));
-    rig.run(In::Wait(1_000));
-    rig.run(In::Opened(3));
-    assert_eq!(rig.run(In::Frame(3, welcome_with("n1", 9, &[stale]))), ["online n1", "ready ann 1@6"]);
+    assert_eq!(rig.come_back(3, welcome_with("n1", 9, &[stale])), ["online n1", "ready ann 1@6"]);
 }
 
 #[test]
@@ -278,8 +266,7 @@ fn many_changes_at_once_are_told_once() {
 #[test]
 fn a_mark_that_the_node_does_not_confirm_is_told_again_until_it_does() {
     let config = Config { answer_timeout: Duration::from_secs(5), ..config() };
-    let mut rig = rig_with(config, Persisted::default());
-    rig.go_online();
+    let mut rig = online_with(config);
     rig.run(In::Frame(1, message(1, 6, 4)));
     rig.check(&[
         (In::MarkRead(1, 4), &["1 < mark_read 1 4"]),
@@ -296,11 +283,8 @@ fn a_mark_means_nothing_to_another_incarnation_of_the_store() {
     let mut rig = online();
     rig.run(In::Frame(1, message(1, 6, 4)));
     rig.run(In::MarkRead(1, 4));
-    rig.run(In::Closed(1, 1006));
-    rig.run(In::Wait(500));
-    rig.run(In::Opened(2));
     let stale = with(room(1, 6, 4), &json!({"last_read_no": 3, "unread_count": 1}));
-    let said = rig.run(In::Frame(2, welcome_with("n1", 10, &[stale])));
+    let said = rig.come_back(2, welcome_with("n1", 10, &[stale]));
     assert!(said.iter().all(|line| !line.contains("mark_read")), "{said:?}");
     let ready = serde_json::to_value(&rig.client.snapshot(rig.now)[1]).unwrap();
     assert_eq!(ready["rooms"][0]["unread_count"], 1);

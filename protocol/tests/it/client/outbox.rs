@@ -24,10 +24,7 @@ fn own(name: &str, seq: u64, message_no: u64) -> Value {
 
 /// Loses connection 1 and is welcomed on connection 2, at the given head of room 1.
 pub(super) fn reconnect(rig: &mut Rig, head_seq: u64) -> Vec<String> {
-    rig.run(In::Closed(1, 1006));
-    rig.run(In::Wait(500));
-    rig.run(In::Opened(2));
-    rig.run(In::Frame(2, welcome_with("n2", 9, &[room(1, head_seq, head_seq - 2), room(2, 1, 0)])))
+    rig.come_back(2, welcome_with("n2", 9, &[room(1, head_seq, head_seq - 2), room(2, 1, 0)]))
 }
 
 #[test]

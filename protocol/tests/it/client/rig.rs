@@ -67,7 +67,12 @@ pub(super) fn rig_with(config: Config, restored: Persisted) -> Rig {
 /// A client that is online on connection 1, in rooms 1 (head 5, message 3, all read) and 2 (empty but
 /// for its making).
 pub(super) fn online() -> Rig {
-    let mut rig = rig();
+    online_with(config())
+}
+
+/// The same with other settings.
+pub(super) fn online_with(config: Config) -> Rig {
+    let mut rig = rig_with(config, Persisted::default());
     rig.go_online();
     rig
 }
@@ -82,6 +87,15 @@ impl Rig {
         self.run(In::Start(3600));
         self.run(In::Opened(1));
         self.run(In::Frame(1, welcome()));
+    }
+
+    /// Loses the connection before `conn` and is welcomed on `conn`; gives what it says then.
+    pub(super) fn come_back(&mut self, conn: u32, welcome: Value) -> Vec<String> {
+        self.run(In::Closed(conn - 1, 1006));
+        // The longest pause before that attempt.
+        self.run(In::Wait(500 * u64::from(conn - 1)));
+        self.run(In::Opened(conn));
+        self.run(In::Frame(conn, welcome))
     }
 
     /// Runs a script and compares what the client does at each step.

@@ -25,19 +25,13 @@ fn a_token_is_exchanged_before_it_ends_and_the_connection_stays() {
 
 #[test]
 fn the_node_knows_best_when_a_token_ends() {
-    let mut rig = rig();
-    rig.run(In::Start(36_000));
-    rig.run(In::Opened(1));
-    rig.run(In::Frame(1, welcome()));
+    let mut rig = welcomed(36_000, welcome());
     assert_eq!(asked_after(&mut rig), 3_480);
 }
 
 #[test]
 fn of_a_short_token_a_fifth_is_kept_in_reserve() {
-    let mut rig = rig();
-    rig.run(In::Start(3_600));
-    rig.run(In::Opened(1));
-    rig.run(In::Frame(1, with(welcome(), &json!({"token_expires_at": 101_000}))));
+    let mut rig = welcomed(3_600, with(welcome(), &json!({"token_expires_at": 101_000})));
     assert_eq!(asked_after(&mut rig), 80);
 }
 
@@ -53,10 +47,7 @@ fn what_the_node_says_of_an_older_token_is_not_of_the_new_one() {
 
 #[test]
 fn a_node_that_says_nothing_of_the_end_is_not_asked_about_it() {
-    let mut rig = rig();
-    rig.run(In::Start(3_600));
-    rig.run(In::Opened(1));
-    rig.run(In::Frame(1, with(welcome(), &json!({"token_expires_at": 1_000}))));
+    let mut rig = welcomed(3_600, with(welcome(), &json!({"token_expires_at": 1_000})));
     assert_eq!(asked_after(&mut rig), 3_480);
 }
 
@@ -69,6 +60,15 @@ fn no_token_for_now_is_no_news_to_one_who_waits_to_connect() {
         (In::TokenError(TokenError::Transient), &[]),
         (In::Wait(500), &["connecting 1", "connect 2"]),
     ]);
+}
+
+/// A client with a token that it thinks lives so many seconds, and what its node says to that.
+fn welcomed(life: u64, welcome: serde_json::Value) -> Rig {
+    let mut rig = rig();
+    rig.run(In::Start(life));
+    rig.run(In::Opened(1));
+    rig.run(In::Frame(1, welcome));
+    rig
 }
 
 /// After how many seconds, within an hour, the next token is asked for; 0 if none is.

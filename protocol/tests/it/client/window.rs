@@ -7,8 +7,7 @@ use super::rig::*;
 fn a_wider_window_sends_ahead_in_order_and_again_in_order() {
     let mut config = config();
     config.in_flight_per_room = 2;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
+    let mut rig = online_with(config);
     rig.run(In::Say(1, "a"));
     rig.run(In::Say(1, "b"));
     rig.check(&[(In::Say(1, "c"), &["keep c2 at 2 queued", "pending c2 queued"])]);
@@ -26,8 +25,7 @@ fn a_wider_window_sends_ahead_in_order_and_again_in_order() {
 fn nothing_overtakes_one_that_waits_in_a_wide_window() {
     let mut config = config();
     config.in_flight_per_room = 3;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
+    let mut rig = online_with(config);
     rig.run(In::Say(1, "a"));
     rig.run(In::Say(1, "b"));
     rig.check(&[
@@ -66,8 +64,7 @@ fn so_many_go_out_at_once_and_no_more() {
 fn so_many_are_on_their_way_at_a_time_and_no_more() {
     let mut config = config();
     config.in_flight = 2;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
+    let mut rig = online_with(config);
     rig.run(In::Say(1, "a"));
     rig.run(In::Say(2, "b"));
     rig.check(&[
@@ -80,8 +77,7 @@ fn so_many_are_on_their_way_at_a_time_and_no_more() {
 fn one_that_may_go_out_again_but_has_no_room_waits_without_a_timer() {
     let mut config = config();
     config.in_flight = 1;
-    let mut rig = rig_with(config, protocol::client::Persisted::default());
-    rig.go_online();
+    let mut rig = online_with(config);
     rig.run(In::Say(2, "b"));
     rig.run(In::Frame(1, error("c0", "unavailable")));
     rig.run(In::Say(1, "a"));
