@@ -71,6 +71,8 @@ bugs! {
     RoleNotAsked = "role-not-asked",
     /// A ban removes its user and keeps nobody out.
     BanKeepsNobodyOut = "ban-keeps-nobody-out",
+    /// What was pinned stays pinned.
+    PinsForEver = "pins-for-ever",
     /// Operations that say the same are taken for one.
     DedupByBody = "dedup-by-body",
     /// Only the last two names are known again.

@@ -61,7 +61,9 @@ const fn breaks(bug: Bug) -> &'static [Invariant] {
         }
         Bug::LaterIsDamage => &[Invariant::Prompt, Invariant::Converges, Invariant::NoErrors],
         Bug::NoBackfill => &[Invariant::Prompt, Invariant::Converges],
-        Bug::AckBeforeCommit | Bug::OperationAckedEarly | Bug::DedupByBody => &[Invariant::AckedIsDurable],
+        Bug::AckBeforeCommit | Bug::OperationAckedEarly | Bug::DedupByBody | Bug::PinsForEver => {
+            &[Invariant::AckedIsDurable]
+        }
         Bug::LaterIsCut => &[Invariant::Readable, Invariant::OneOrder],
         Bug::RoleNotAsked | Bug::BanKeepsNobodyOut => &[Invariant::Allowed],
         Bug::FailureRefused => &[Invariant::Refused],

@@ -182,7 +182,8 @@ fn doubt(rng: &mut Rng, topology: &Topology, knobs: &Knobs, ops: &mut Vec<Op>, f
     faults.sort_by_key(|fault| fault.at);
 }
 
-/// Someone is let into a room, removed or banned, and let in again, and is perhaps away meanwhile.
+/// Someone is let into a room, removed or banned, and let in again, and is perhaps away meanwhile. What was said
+/// there is pinned for a while.
 fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     if !rng.chance(TURNOVER_PERCENT) {
         return;
@@ -199,7 +200,8 @@ fn turnover(rng: &mut Rng, topology: &Topology, length: u64, ops: &mut Vec<Op>, 
     let begin = rng.between(1_000, length / 2);
     // What a client keeps, it keeps now and then.
     let pause = rng.pick(&[300, 1_000, 2_500]);
-    for (step, act) in (0..).zip([invite, say, remove, say, invite, say]) {
+    let (pin, unpin) = (Act::Pin { room }, Act::Unpin { room });
+    for (step, act) in (0..).zip([invite, say, remove, say, invite, say, pin, unpin]) {
         ops.push(Op { at: begin + step * pause, client, act });
     }
     ops.sort_by_key(|op| op.at);
