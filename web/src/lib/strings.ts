@@ -196,6 +196,7 @@ export const strings = {
     roles: { owner: 'Owner', admin: 'Admin', member: 'Member' } satisfies Record<Role, string>,
     typing: 'Typing…',
     online: (count: number) => `Online, ${count.toLocaleString('en')}`,
+    lastOnline: (count: number) => `Last seen online, ${count.toLocaleString('en')}`,
     offline: (count: number) => `Offline, ${count.toLocaleString('en')}`,
     others: (count: number) => `Others, ${count.toLocaleString('en')}`,
     personMenu: (name: string) => `Actions for ${name}`,

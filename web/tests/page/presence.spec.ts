@@ -56,7 +56,7 @@ test.describe('wide', () => {
     await page.evaluate(() =>
       window.fake.setConnection({ state: 'offline', attempt: 1, retry_in_ms: 4_000 }),
     );
-    await expect(group(page, 'Online, 6').locator('.presence--old')).toHaveCount(6);
+    await expect(group(page, 'Last seen online, 6').locator('.presence--old')).toHaveCount(6);
     await page.evaluate(() => window.fake.connectNow());
     await expect(group(page, 'Online, 6').locator('.presence--old')).toHaveCount(0);
   });
